@@ -1,0 +1,1 @@
+namespace EmoStream.Streaming.Kafka; internal static class Marker;
