@@ -47,6 +47,15 @@ public sealed record UtteranceEvent
 
     /// <summary>When the source recorded the event (Kafka timestamp or <c>ce_time</c>); not part of the payload.</summary>
     [Id(10), JsonIgnore] public DateTimeOffset? ReceivedAt { get; init; }
+
+    /// <summary>The input of a modality other than text; null when the event does not bring it.</summary>
+    public ModalityInput? Input(string modality) => modality switch
+    {
+        Modality.Audio => Audio,
+        Modality.Face => Face,
+        Modality.Body => Body,
+        _ => null,
+    };
 }
 
 /// <summary>What an <see cref="UtteranceEvent"/> says.</summary>
