@@ -1,0 +1,65 @@
+using EmoStream.Contracts.Inference;
+
+namespace EmoStream.Silo.Conversations;
+
+internal sealed partial class Conversation
+{
+    /// <summary>
+    /// What this batch needs scored: one request for the window and one for each utterance that left it long ago (its
+    /// context is gone, so it is scored alone). Empty when nothing has to be scored.
+    /// </summary>
+    public List<ScoreJob> ScoreJobs()
+    {
+        var jobs = new List<ScoreJob>();
+        foreach (var row in _detached)
+        {
+            if (row.IsScorable) jobs.Add(new([row], [0]));
+        }
+
+        var first = _rows.FindIndex(IsToScore);
+        if (first >= 0)
+        {
+            var last = _rows.FindLastIndex(IsToScore);
+            var from = Math.Max(0, first - _model.Window);
+            var to = Math.Min(_rows.Count - 1, last + _model.LookAhead);
+            var rows = _rows.GetRange(from, to - from + 1);
+            var scored = new List<int>();
+            for (var i = 0; i < rows.Count; i++)
+            {
+                if (IsToScore(rows[i])) scored.Add(i);
+            }
+
+            jobs.Add(new(rows, scored));
+        }
+
+        return jobs;
+
+        static bool IsToScore(Row row) => row is { IsDirty: true, IsScorable: true };
+    }
+
+    /// <summary>Takes the scores of one job into its rows.</summary>
+    public void Accept(ScoreJob job, ScoreReply reply, double inferenceMs, DateTimeOffset takenAt)
+    {
+        for (var i = 0; i < job.Rows.Count; i++)
+        {
+            var row = job.Rows[i];
+            if (row.Input is null) continue;
+            row.Descriptors = reply.Descriptors[i];
+            row.Input = null;
+            row.IsEncoded = true;
+        }
+
+        for (var i = 0; i < job.Scored.Count; i++)
+        {
+            var row = job.Rows[job.Scored[i]];
+            row.Entry = Scored(row, reply.Scores[i], inferenceMs, takenAt);
+        }
+    }
+}
+
+/// <summary>Rows to send to a worker, and which of them to score.</summary>
+internal sealed record ScoreJob(List<Row> Rows, List<int> Scored)
+{
+    /// <summary>The request as the worker takes it.</summary>
+    public ScoreRequest ToRequest() => new() { Rows = [.. Rows.Select(r => r.ToContextRow())], Scored = [.. Scored] };
+}

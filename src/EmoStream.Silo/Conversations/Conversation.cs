@@ -1,0 +1,80 @@
+using EmoStream.Contracts.Inference;
+using EmoStream.Contracts.Timeline;
+using EmoStream.Timeline.Commit;
+using Orleans.Serialization;
+
+namespace EmoStream.Silo.Conversations;
+
+/// <summary>
+/// A conversation in memory, without any I/O: takes events (<c>Conversation.Apply.cs</c>), says what to score
+/// (<c>Conversation.Score.cs</c>) and turns scores into the commit (<c>Conversation.Commit.cs</c>). It changes as it goes:
+/// when scoring or committing fails it is thrown away and read again from Redis.
+/// </summary>
+internal sealed partial class Conversation
+{
+    private readonly string _id;
+    private readonly ModelDescription _model;
+    private readonly Serializer _serializer;
+
+    private readonly List<Row> _rows = [];
+    private readonly List<string> _speakers = [];
+    private readonly HashSet<string> _utteranceIds;
+    private readonly Dictionary<string, SpeakerAggregate> _aggregates;
+    private readonly Dictionary<string, long> _offsets;
+    private readonly long _epoch;
+
+    private long _change;
+    private long _utterances;
+    private bool _ended;
+
+    /// <summary>Continues from what Redis holds.</summary>
+    public Conversation(string id, ModelDescription model, ConversationState state, Serializer serializer)
+    {
+        (_id, _model, _serializer) = (id, model, serializer);
+        (_epoch, _change) = (state.Epoch, state.Change);
+        _utteranceIds = [.. state.UtteranceIds];
+        _aggregates = new(state.Speakers);
+        _offsets = new(state.Offsets);
+        if (state.Grain.IsEmpty) return;
+
+        var stored = serializer.Deserialize<StoredConversation>(state.Grain)!;
+        (_utterances, _ended) = (stored.Utterances, stored.Ended);
+        _speakers.AddRange(stored.Speakers);
+        var sameModel = stored.Bundle == model.Bundle;
+        foreach (var (utteranceId, bytes) in state.Rows)
+        {
+            _rows.Add(Restore(serializer.Deserialize<StoredRow>(bytes)!, state.Entries[utteranceId], sameModel));
+        }
+
+        _rows.Sort((a, b) => a.Sequence.CompareTo(b.Sequence));
+    }
+
+    /// <summary>
+    /// How many rows are kept: a revision within the last W utterances re-scores up to W later and K earlier ones, and the
+    /// earliest of these needs W rows before it.
+    /// </summary>
+    private int KeptRows => 2 * _model.Window + 2 * _model.LookAhead + 1;
+
+    private long FirstRow => _utterances - _rows.Count;
+
+    /// <summary>
+    /// Descriptors of another bundle mean nothing to this one. Text can be encoded again from the entry; other modalities
+    /// of the past are gone and count as missing.
+    /// </summary>
+    private Row Restore(StoredRow stored, TimelineEntry entry, bool sameModel) => new(stored.Sequence, stored.Speaker, entry)
+    {
+        Committed = entry,
+        Descriptors = sameModel ? stored.Descriptors : NoDescriptors(),
+        Input = sameModel || entry.Text is null ? null : new() { Text = entry.Text },
+    };
+
+    private byte[]?[] NoDescriptors() => new byte[]?[_model.Modalities.Length];
+
+    private int SpeakerNumber(string speakerId)
+    {
+        var number = _speakers.IndexOf(speakerId);
+        if (number >= 0) return number;
+        _speakers.Add(speakerId);
+        return _speakers.Count - 1;
+    }
+}

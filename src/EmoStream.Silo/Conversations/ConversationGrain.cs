@@ -1,0 +1,118 @@
+using EmoStream.Contracts;
+using EmoStream.Contracts.Events;
+using EmoStream.Contracts.Grains;
+using EmoStream.Contracts.Inference;
+using EmoStream.Contracts.Timeline;
+using EmoStream.Silo.Policy;
+using EmoStream.Streaming.Kafka;
+using EmoStream.Timeline.Commit;
+using Orleans.Serialization;
+using Orleans.Streams;
+using Orleans.Streams.Core;
+
+namespace EmoStream.Silo.Conversations;
+
+/// <summary>
+/// One conversation. Takes everything that waits for it as one batch, and returns only when the batch is in Redis: the
+/// stream provider commits the Kafka offset after that.
+/// <code>
+/// batch ─1 policy gate─► 2 order, de-duplicate, window ─► 3 score (worker) ─► 4 one atomic commit
+///                                                                              └ refused or failed: forget all, read Redis again
+/// </code>
+/// </summary>
+[ImplicitStreamSubscription(Names.UtteranceStream)]
+internal sealed partial class ConversationGrain(
+    TimelineStore store,
+    PolicyGate policy,
+    Serializer serializer,
+    TimeProvider timeProvider,
+    SiloMetrics metrics,
+    ILogger<ConversationGrain> logger)
+    : Grain, IConversationGrain, IStreamSubscriptionObserver, IAsyncBatchObserver<UtteranceEvent>
+{
+    private IInferenceWorker _worker = null!;
+    private ModelDescription _model = null!;
+    private Conversation _conversation = null!;
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _worker = GrainFactory.GetGrain<IInferenceWorker>(0);
+        _model = await _worker.DescribeAsync();
+        var id = this.GetPrimaryKeyString();
+        _conversation = new(id, _model, await store.OpenAsync(id), serializer);
+    }
+
+    public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => handleFactory.Create<UtteranceEvent>().ResumeAsync(this);
+
+    public async Task OnNextAsync(IList<SequentialItem<UtteranceEvent>> items)
+    {
+        try
+        {
+            // A batch comes from one partition unless the topic has just grown: one commit per source.
+            for (var from = 0; from < items.Count;)
+            {
+                var source = ((KafkaSequenceToken)items[from].Token).Source;
+                var to = from + 1;
+                while (to < items.Count && ((KafkaSequenceToken)items[to].Token).Source == source) to++;
+                await TakeAsync(source, items, from, to);
+                from = to;
+            }
+        }
+        catch
+        {
+            // What is in memory may be ahead of Redis. The provider delivers again, to an activation that reads Redis.
+            DeactivateOnIdle();
+            throw;
+        }
+    }
+
+    public Task OnErrorAsync(Exception ex)
+    {
+        LogStreamError(logger, ex);
+        return Task.CompletedTask;
+    }
+
+    private async Task TakeAsync(string source, IList<SequentialItem<UtteranceEvent>> items, int from, int to)
+    {
+        var takenAt = timeProvider.GetUtcNow();
+        _conversation.BeginBatch(source);
+        for (var i = from; i < to; i++)
+        {
+            var e = items[i].Item;
+            // 1. Only what the policy allows goes on.
+            var decision = policy.Decide(e);
+            // 2. Order, duplicates, revisions, speakers, window.
+            var isNew = _conversation.Apply(e, items[i].Token.SequenceNumber, decision, await FetchAsync(e));
+            metrics.Event(e.Kind, isNew);
+        }
+
+        // 3. Everything that changed is scored in its context.
+        foreach (var job in _conversation.ScoreJobs())
+        {
+            var started = timeProvider.GetTimestamp();
+            var reply = await _worker.ScoreAsync(job.ToRequest(), CancellationToken.None);
+            if (reply.Bundle != _model.Bundle) throw new BundleChangedException();
+            _conversation.Accept(job, reply, timeProvider.GetElapsedTime(started).TotalMilliseconds, takenAt);
+        }
+
+        // 4. State, entries, feed and offset, or nothing of it.
+        if (_conversation.ToCommit() is not { } commit) return;
+        var result = await store.CommitAsync(this.GetPrimaryKeyString(), commit);
+        if (result is CommitResult.Stale or CommitResult.Diverged) throw new CommitRefusedException(result);
+        metrics.Batch(to - from);
+    }
+
+    private async Task<TimelineEntry?> FetchAsync(UtteranceEvent e) =>
+        _conversation.NeedsEntry(e) ? await store.ReadEntryAsync(e.ConversationId, e.UtteranceId) : null;
+
+    [LoggerMessage(LogLevel.Warning, "The stream reported an error; events are delivered again.")]
+    private static partial void LogStreamError(ILogger logger, Exception exception);
+}
+
+/// <summary>Redis refused a commit: another activation took over, or Redis lost writes. The next activation starts from what is there.</summary>
+[GenerateSerializer, Alias("EmoStream.CommitRefused")]
+internal sealed class CommitRefusedException(CommitResult result) : Exception($"The commit was refused: {result}.");
+
+/// <summary>The worker was upgraded between activation and scoring; the next activation takes the new model.</summary>
+[GenerateSerializer, Alias("EmoStream.BundleChanged")]
+internal sealed class BundleChangedException() : Exception("The model bundle changed while the conversation was active.");

@@ -1,0 +1,65 @@
+using EmoStream.Contracts.Inference;
+using EmoStream.Contracts.Timeline;
+
+namespace EmoStream.Silo.Conversations;
+
+/// <summary>
+/// One utterance in the context window. Every utterance keeps its row, whatever becomes of it: one that brings nothing
+/// (not allowed, retracted) is present without any modality, so that the distances of the others do not change.
+/// </summary>
+internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
+{
+    /// <summary>Place in the conversation; rows are consecutive.</summary>
+    public long Sequence { get; } = sequence;
+
+    /// <summary>The speaker's number within the conversation.</summary>
+    public int Speaker { get; set; } = speaker;
+
+    /// <summary>The entry as this batch leaves it.</summary>
+    public TimelineEntry Entry { get; set; } = entry;
+
+    /// <summary>The entry as Redis has it; null for a new row.</summary>
+    public TimelineEntry? Committed { get; set; }
+
+    /// <summary>Whether this batch brought or replaced the row's own content.</summary>
+    public bool IsOwnChange { get; set; }
+
+    /// <summary>Whether the row is to be scored and its entry written with this batch.</summary>
+    public bool IsDirty { get; set; }
+
+    /// <summary>Whether this batch encoded the row.</summary>
+    public bool IsEncoded { get; set; }
+
+    /// <summary>The speaker's role, where this batch brought it.</summary>
+    public string? Role { get; set; }
+
+    /// <summary>When the source recorded the row's latest event.</summary>
+    public DateTimeOffset? ReceivedAt { get; set; }
+
+    /// <summary>Raw input that is still to be encoded.</summary>
+    public RowInput? Input { get; set; }
+
+    /// <summary>Per modality of the model, float16; all null when the row brings nothing.</summary>
+    public byte[]?[]? Descriptors { get; set; }
+
+    /// <summary>Whether the row brings anything to score.</summary>
+    public bool IsScorable => Input is not null || (Descriptors is { } d && Array.Exists(d, x => x is not null));
+
+    /// <summary>The row as the model sees it.</summary>
+    public ContextRow ToContextRow() => new() { Speaker = Speaker, Descriptors = Input is null ? Descriptors : null, Input = Input };
+}
+
+/// <summary>What Redis keeps of a row; the entry is stored as such.</summary>
+[GenerateSerializer, Immutable, Alias("EmoStream.StoredRow")]
+internal sealed record StoredRow(
+    [property: Id(0)] long Sequence,
+    [property: Id(1)] int Speaker,
+    [property: Id(2)] byte[]?[] Descriptors);
+
+/// <summary>What Redis keeps of a conversation beside its rows, entries and aggregates.</summary>
+[GenerateSerializer, Immutable, Alias("EmoStream.StoredConversation")]
+internal sealed record StoredConversation(
+    [property: Id(0)] string Bundle,
+    [property: Id(1)] long Utterances,
+    [property: Id(2)] string[] Speakers,
+    [property: Id(3)] bool Ended);

@@ -1,0 +1,46 @@
+using System.Text;
+using EmoStream.Contracts;
+using EmoStream.Contracts.Events;
+using EmoStream.Contracts.Inference;
+using EmoStream.Silo.Policy;
+using EmoStream.Streaming.Kafka;
+
+namespace EmoStream.Silo.Ingest;
+
+/// <summary>
+/// Kafka record to utterance event, checked completely: a grain only ever meets events that it can take. The reason for a
+/// dead letter names members, never values.
+/// </summary>
+internal sealed class UtteranceAdapter(PolicyGate policy, ModelDescription model) : KafkaDataAdapter
+{
+    // Refuses what is no UTF-8: a lossy key would send two conversations to one grain.
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    public override KafkaDecoded Decode(in KafkaRecord record)
+    {
+        record.TryGetHeader("content-type", out var contentType);
+        if (UtteranceEventReader.TryRead(record.Value.Span, contentType, out var error) is not { } e) return KafkaDecoded.Reject(error!);
+        if (!IsKey(record.Key.Span, e.ConversationId)) return KafkaDecoded.Reject("key-mismatch: the record's key is not its conversationId");
+        if (UtteranceEventValidator.ValidateForModel(e, policy.Decide(e).Allowed, model) is { } misfit) return KafkaDecoded.Reject(misfit);
+
+        var receivedAt = record.Timestamp;
+        if (record.TryGetHeader("ce_time", out var time))
+        {
+            if (!DateTimeOffset.TryParse(time, System.Globalization.CultureInfo.InvariantCulture, out receivedAt)) return KafkaDecoded.Reject("bad-time: header ce_time is no RFC 3339 time");
+        }
+
+        return KafkaDecoded.Accept(StreamId.Create(Names.UtteranceStream, e.ConversationId), e with { ReceivedAt = receivedAt });
+    }
+
+    private static bool IsKey(ReadOnlySpan<byte> key, string conversationId)
+    {
+        try
+        {
+            return Utf8.GetByteCount(conversationId) == key.Length && Utf8.GetString(key) == conversationId;
+        }
+        catch (ArgumentException)
+        {
+            return false; // not UTF-8, or half a surrogate pair
+        }
+    }
+}

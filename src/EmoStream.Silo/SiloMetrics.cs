@@ -1,0 +1,27 @@
+using System.Diagnostics.Metrics;
+using EmoStream.Contracts.Events;
+
+namespace EmoStream.Silo;
+
+/// <summary>What the conversations of this silo do, as meter <c>EmoStream.Silo</c>; never an id in a tag.</summary>
+internal sealed class SiloMetrics
+{
+    private readonly Counter<long> _events;
+    private readonly Histogram<int> _batch;
+
+    public SiloMetrics(IMeterFactory meters)
+    {
+        var meter = meters.Create("EmoStream.Silo");
+        _events = meter.CreateCounter<long>("emostream.conversation.events", "{event}", "Events that reached a conversation.");
+        _batch = meter.CreateHistogram(
+            "emostream.conversation.batch.size",
+            "{event}",
+            "Events that one commit covers.",
+            advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] });
+    }
+
+    public void Event(UtteranceKind kind, bool isNew) =>
+        _events.Add(1, new("emostream.event.kind", kind), new("emostream.event.duplicate", !isNew));
+
+    public void Batch(int events) => _batch.Record(events);
+}

@@ -1,0 +1,19 @@
+using EmoStream.Contracts.Grains;
+using EmoStream.Contracts.Inference;
+using EmoStream.Inference.Batching;
+using Orleans.Concurrency;
+
+namespace EmoStream.Silo.Workers;
+
+/// <summary>
+/// Stateless worker between the conversations and this silo's batcher. One activation per silo is enough: it is
+/// reentrant and only awaits, so that requests of many conversations meet in one batch.
+/// </summary>
+[StatelessWorker(1), Reentrant]
+internal sealed class InferenceWorker(ScoreBatcher batcher) : Grain, IInferenceWorker
+{
+    public ValueTask<ModelDescription> DescribeAsync() => new(batcher.Description);
+
+    public ValueTask<ScoreReply> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken) =>
+        new(batcher.ScoreAsync(request, cancellationToken));
+}
