@@ -1,0 +1,178 @@
+using Orleans.Streams;
+
+namespace EmoStream.Streaming.Kafka.Cache;
+
+/// <summary>
+/// The undelivered events of one stream, first in first out, and the cursors of its subscribers. An event is done when
+/// every subscriber has taken it. Positions count the stream's events since the queue was made and never go back.
+/// </summary>
+internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
+{
+    private readonly List<CachedEvent> _events = [];
+    private readonly List<StreamCursor> _cursors = [];
+    private long _first;
+    private long _leftAt = long.MaxValue;
+
+    public StreamId StreamId => streamId;
+
+    public long End => _first + _events.Count;
+
+    /// <summary>Nothing waits and nobody subscribes: the queue can be forgotten.</summary>
+    public bool IsIdle => _events.Count == 0 && _cursors.Count == 0;
+
+    public bool HasSubscriber => _cursors.Count > 0;
+
+    public void Add(CachedEvent item) => _events.Add(item);
+
+    /// <summary>Every cursor starts at the first event that is not done, whatever token the agent asks for: a miss cannot exist.</summary>
+    public StreamCursor Open()
+    {
+        var cursor = new StreamCursor(this, _first);
+        _cursors.Add(cursor);
+        return cursor;
+    }
+
+    /// <summary>Copies a range into one delivery. A delivery never mixes sources: the range ends where the topic was recreated.</summary>
+    public KafkaBatchContainer Take(long from, out long to)
+    {
+        var start = (int)(from - _first);
+        var source = _events[start].Source;
+        var count = 1;
+        while (count < cache.DeliveryBatch && start + count < _events.Count && ReferenceEquals(_events[start + count].Source, source))
+        {
+            count++;
+        }
+        var offsets = new long[count];
+        var values = new object[count];
+        for (var i = 0; i < count; i++)
+        {
+            offsets[i] = _events[start + i].Offset;
+            values[i] = _events[start + i].Value;
+        }
+        to = from + count;
+        return new KafkaBatchContainer(streamId, source, offsets, values, cache.Repeated);
+    }
+
+    /// <summary>Completes what every subscriber has taken. Without subscribers nothing is done: somebody may still come.</summary>
+    public void Settle()
+    {
+        if (_cursors.Count == 0)
+        {
+            return;
+        }
+        var done = long.MaxValue;
+        foreach (var cursor in _cursors)
+        {
+            done = Math.Min(done, cursor.Holds);
+        }
+        CompleteBelow(done);
+    }
+
+    public void Close(StreamCursor cursor)
+    {
+        if (_cursors.Remove(cursor))
+        {
+            _leftAt = Math.Min(_leftAt, cursor.Left);
+            cache.Touch(this);
+        }
+    }
+
+    /// <summary>
+    /// The agent still reads, so a cursor closed so far was the pin of a registration or a subscriber that left: neither
+    /// holds events any longer.
+    /// </summary>
+    public void ForgetClosed()
+    {
+        _leftAt = long.MaxValue;
+        Settle();
+    }
+
+    /// <summary>
+    /// The agent has stopped: it let the deliveries under way end and closed the cursors, without asking them for the next
+    /// batch. What the slowest of them left behind without a failure is delivered.
+    /// </summary>
+    public void SettleClosed()
+    {
+        if (_cursors.Count == 0 && _leftAt != long.MaxValue)
+        {
+            CompleteBelow(_leftAt);
+        }
+    }
+
+    private void CompleteBelow(long position)
+    {
+        var count = (int)Math.Min(position - _first, _events.Count);
+        if (count <= 0)
+        {
+            return;
+        }
+        for (var i = 0; i < count; i++)
+        {
+            cache.Complete(_events[i]);
+        }
+        _events.RemoveRange(0, count);
+        _first += count;
+    }
+}
+
+/// <summary>
+/// One subscriber's place in a <see cref="StreamQueue"/>. Asking for the next batch says that the previous one was taken,
+/// unless its failure was recorded: then the same events come again.
+/// </summary>
+internal sealed class StreamCursor(StreamQueue queue, long position) : IQueueCacheCursor
+{
+    private long _from = position;
+    private long _to = position;
+    private bool _failed;
+    private bool _closed;
+    private KafkaBatchContainer? _current;
+
+    /// <summary>Events from here on are not done while the cursor lives.</summary>
+    public long Holds => _from;
+
+    /// <summary>Events before this were delivered if the agent has stopped; see <see cref="StreamQueue.SettleClosed"/>.</summary>
+    public long Left => _failed ? _from : _to;
+
+    public IBatchContainer? GetCurrent(out Exception? exception)
+    {
+        exception = null;
+        return _current;
+    }
+
+    public bool MoveNext()
+    {
+        if (_closed)
+        {
+            return false;
+        }
+        if (!_failed)
+        {
+            _from = _to;
+            queue.Settle();
+        }
+        _failed = false;
+        if (_from == queue.End)
+        {
+            _current = null;
+            return false;
+        }
+        _current = queue.Take(_from, out _to);
+        return true;
+    }
+
+    /// <summary>Nothing to do: the cursor reads the queue itself.</summary>
+    public void Refresh(StreamSequenceToken token)
+    {
+    }
+
+    public void RecordDeliveryFailure() => _failed = true;
+
+    public void Dispose()
+    {
+        if (!_closed)
+        {
+            _closed = true;
+            queue.Close(this);
+        }
+    }
+}

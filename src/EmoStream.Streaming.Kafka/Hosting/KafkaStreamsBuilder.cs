@@ -1,0 +1,100 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+using Orleans.Runtime.Providers;
+using Orleans.Streams;
+
+namespace EmoStream.Streaming.Kafka;
+
+/// <summary>What can be configured on one Kafka stream provider.</summary>
+public sealed class KafkaStreamsBuilder
+{
+    internal KafkaStreamsBuilder(string name, IServiceCollection services) => (Name, Services) = (name, services);
+
+    /// <summary>The provider's name.</summary>
+    public string Name { get; }
+
+    /// <summary>The host's services.</summary>
+    public IServiceCollection Services { get; }
+
+    /// <summary>The provider's options.</summary>
+    /// <param name="configure">Changes them.</param>
+    /// <returns>This builder.</returns>
+    public KafkaStreamsBuilder Configure(Action<KafkaStreamOptions> configure)
+    {
+        Services.AddOptions<KafkaStreamOptions>(Name).Configure(configure);
+        return this;
+    }
+
+    /// <summary>The provider's options, for binding to a configuration section or using other services.</summary>
+    /// <param name="configure">Changes them.</param>
+    /// <returns>This builder.</returns>
+    public KafkaStreamsBuilder ConfigureOptions(Action<OptionsBuilder<KafkaStreamOptions>> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        configure(Services.AddOptions<KafkaStreamOptions>(Name));
+        return this;
+    }
+
+    /// <summary>The data adapter of this provider; without it the host's unkeyed <see cref="KafkaDataAdapter"/> is used.</summary>
+    /// <typeparam name="TAdapter">The adapter; a singleton.</typeparam>
+    /// <returns>This builder.</returns>
+    public KafkaStreamsBuilder UseDataAdapter<TAdapter>()
+        where TAdapter : KafkaDataAdapter
+    {
+        Services.AddKeyedSingleton<KafkaDataAdapter, TAdapter>(Name);
+        return this;
+    }
+
+    internal static void AddShared(IServiceCollection services, string name)
+    {
+        services.TryAddSingleton<StreamingKafkaMetrics>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<KafkaStreamOptions>, KafkaStreamOptionsValidator>());
+        services.AddOptions<KafkaStreamOptions>(name)
+            .PostConfigure<IOptions<ClusterOptions>>((options, cluster) =>
+            {
+                if (options.GroupId.Length == 0)
+                {
+                    options.GroupId = cluster.Value.ServiceId;
+                }
+                if (options.DeadLetterTopic.Length == 0 && options.Topic.Length > 0)
+                {
+                    options.DeadLetterTopic = options.Topic + ".dlq";
+                }
+            })
+            .ValidateOnStart();
+    }
+
+    internal static void AddSilo(ISiloPersistentStreamConfigurator configurator)
+    {
+        configurator.ConfigureStreamPubSub(StreamPubSubType.ImplicitOnly);
+        configurator.ConfigurePullingAgent(agent => agent.Configure(options =>
+        {
+            // Not a polling interval: a read waits for records by itself. It is how soon the agent reads on after it
+            // paused, which it does whenever streams are delivered to for the first time.
+            options.GetQueueMsgsTimerPeriod = TimeSpan.FromMilliseconds(5);
+            // A delivery is retried until it succeeds: giving up would skip events.
+            options.MaxEventDeliveryTime = Timeout.InfiniteTimeSpan;
+            // The cursor batches by itself, so that a failure concerns exactly what was delivered together.
+            options.BatchContainerBatchSize = 1;
+            // Idle streams are looked through on every read.
+            options.StreamInactivityPeriod = TimeSpan.FromMinutes(10);
+        }));
+        configurator.ConfigureBackoffProvider((services, name) => new DeliveryBackoff(
+            services.GetRequiredService<IOptionsMonitor<KafkaStreamOptions>>().Get(name).MaxRetryDelay));
+    }
+
+    internal static void AddClient(IClusterClientPersistentStreamConfigurator configurator) =>
+        configurator.ConfigureStreamPubSub(StreamPubSubType.ImplicitOnly);
+}
+
+/// <summary>Doubles from 50 ms up to the maximum, with up to a quarter of jitter so that streams that failed together do not retry together.</summary>
+internal sealed class DeliveryBackoff(TimeSpan max) : IMessageDeliveryBackoffProvider
+{
+    public TimeSpan Next(int attempt)
+    {
+        var delay = Math.Min(max.TotalMilliseconds, 50 * Math.Pow(2, Math.Min(attempt, 30)));
+        return TimeSpan.FromMilliseconds(delay * (1 - (Random.Shared.NextDouble() / 4)));
+    }
+}

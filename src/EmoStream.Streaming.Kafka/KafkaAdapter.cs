@@ -1,0 +1,76 @@
+using System.Collections.Concurrent;
+using Confluent.Kafka;
+using EmoStream.Streaming.Kafka.Cache;
+using EmoStream.Streaming.Kafka.Reading;
+using Microsoft.Extensions.Logging;
+using Orleans.Streams;
+
+namespace EmoStream.Streaming.Kafka;
+
+/// <summary>Where Orleans and Kafka meet: makes cache and receiver of a partition, and produces what is sent to a stream.</summary>
+/// <remarks>
+/// Not rewindable, on purpose. Rewindable streams make the agent and the grain compare the token of the last batch with the
+/// next one, but a batch here is whatever was waiting, so after a redelivery the same first offset may stand for more
+/// events: the grain's side would drop such a batch as known, and the agent would skip forward past events. Without the
+/// comparison every event that is not done is delivered, at least once and in order; grains drop repeats by
+/// <see cref="KafkaSequenceToken.Offset"/>, which they can, because offsets are the tokens all the same.
+/// </remarks>
+internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, IQueueAdapterCache, IDisposable
+{
+    private readonly ConcurrentDictionary<int, (OffsetTracker Tracker, PartitionCache Cache)> _taken = new();
+    private readonly Lazy<IProducer<byte[], byte[]>> _producer = new(() =>
+        new ProducerBuilder<byte[], byte[]>(KafkaStreamContext.ProducerConfig(context.Options)).SetLogHandler((_, _) => { }).Build());
+
+    public string Name => context.Name;
+
+    public bool IsRewindable => false;
+
+    public StreamProviderDirection Direction => StreamProviderDirection.ReadWrite;
+
+    /// <summary>The agent makes the cache first and the receiver next, anew each time it takes the queue over.</summary>
+    public IQueueCache CreateQueueCache(QueueId queueId)
+    {
+        var partition = KafkaQueueMapper.Partition(queueId);
+        var tracker = new OffsetTracker(context.Options.CacheRecords, context.Options.CacheBytes);
+        var cache = new PartitionCache(partition, tracker, context.Options, context.Metrics, context.Loggers.CreateLogger<PartitionCache>());
+        _taken[partition] = (tracker, cache);
+        return cache;
+    }
+
+    public IQueueAdapterReceiver CreateReceiver(QueueId queueId)
+    {
+        var partition = KafkaQueueMapper.Partition(queueId);
+        return _taken.TryRemove(partition, out var taken)
+            ? new PartitionReceiver(context, partition, taken.Tracker, taken.Cache)
+            : throw new InvalidOperationException($"The cache of partition {partition} was not created before its receiver.");
+    }
+
+    /// <summary>Produces the events; returns when Kafka has acknowledged them all (acks=all, idempotent).</summary>
+    public async Task QueueMessageBatchAsync<T>(
+        StreamId streamId, IEnumerable<T> events, StreamSequenceToken? token, Dictionary<string, object>? requestContext)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        if (token is not null)
+        {
+            throw new ArgumentException("Kafka assigns the offsets: send without a token.", nameof(token));
+        }
+        var acknowledgements = new List<Task>();
+        foreach (var item in events)
+        {
+            ArgumentNullException.ThrowIfNull(item, nameof(events));
+            var record = context.DataAdapter.Encode(streamId, item);
+            var message = new Message<byte[], byte[]> { Key = record.Key, Value = record.Value, Headers = record.Headers };
+            acknowledgements.Add(_producer.Value.ProduceAsync(context.Options.Topic, message));
+        }
+        await Task.WhenAll(acknowledgements);
+    }
+
+    public void Dispose()
+    {
+        if (_producer.IsValueCreated)
+        {
+            _producer.Value.Dispose();
+        }
+        context.DeadLetters.Dispose();
+    }
+}

@@ -1,0 +1,59 @@
+using EmoStream.Streaming.Kafka.DeadLetters;
+using EmoStream.Streaming.Kafka.Reading;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.Streams;
+
+namespace EmoStream.Streaming.Kafka;
+
+/// <summary>Sets one provider up when the silo (or client) starts: finds the topic, then hands out adapter, cache and mapper.</summary>
+internal sealed class KafkaAdapterFactory(KafkaStreamContext context, bool reads) : IQueueAdapterFactory, IDisposable
+{
+    private readonly KafkaAdapter _adapter = new(context);
+    private KafkaQueueMapper? _mapper;
+
+    public static KafkaAdapterFactory CreateForSilo(IServiceProvider services, string name) => new(Context(services, name), reads: true);
+
+    public static KafkaAdapterFactory CreateForClient(IServiceProvider services, string name) => new(Context(services, name), reads: false);
+
+    public Task<IQueueAdapter> CreateAdapter() => CreateAdapter(CancellationToken.None);
+
+    /// <summary>Partitions are counted here, once: a topic that grows is read in full after the next start.</summary>
+    public async Task<IQueueAdapter> CreateAdapter(CancellationToken cancellationToken)
+    {
+        if (reads)
+        {
+            _mapper = new KafkaQueueMapper(context.Name, await context.Topics.GetPartitionsAsync(cancellationToken));
+        }
+        return _adapter;
+    }
+
+    public IQueueAdapterCache GetQueueAdapterCache() => _adapter;
+
+    public IStreamQueueMapper GetStreamQueueMapper() =>
+        _mapper ?? throw new InvalidOperationException("The partitions are known once the provider has started.");
+
+    /// <summary>Nothing is ever given up: deliveries are retried without end, so there is no failure to handle.</summary>
+    public Task<IStreamFailureHandler> GetDeliveryFailureHandler(QueueId queueId) =>
+        Task.FromResult<IStreamFailureHandler>(new NoOpStreamDeliveryFailureHandler(faultOnError: false));
+
+    public void Dispose() => _adapter.Dispose();
+
+    private static KafkaStreamContext Context(IServiceProvider services, string name)
+    {
+        var options = services.GetRequiredService<IOptionsMonitor<KafkaStreamOptions>>().Get(name);
+        var data = services.GetKeyedService<KafkaDataAdapter>(name)
+            ?? services.GetService<KafkaDataAdapter>()
+            ?? throw new OrleansConfigurationException(
+                $"The Kafka stream provider {name} needs a {nameof(KafkaDataAdapter)}: register one as a singleton, or name it in AddKafkaStreams.");
+        var metrics = services.GetRequiredService<StreamingKafkaMetrics>();
+        var time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        var loggers = services.GetRequiredService<ILoggerFactory>();
+        return new KafkaStreamContext(name, options, data, metrics, time, loggers)
+        {
+            DeadLetters = new DeadLetterWriter(options, metrics, time, loggers.CreateLogger<DeadLetterWriter>()),
+            Topics = new KafkaTopics(options, time, loggers.CreateLogger<KafkaTopics>()),
+        };
+    }
+}

@@ -1,0 +1,71 @@
+using Orleans.Streams;
+
+namespace EmoStream.Streaming.Kafka;
+
+/// <summary>
+/// All events of one stream that were waiting when its grain became free: what one delivery carries. Local grains get the
+/// very events (immutable), grains on other silos a serialised copy.
+/// </summary>
+[GenerateSerializer, Immutable, Alias("EmoStream.Streaming.Kafka.KafkaBatchContainer")]
+internal sealed class KafkaBatchContainer : IBatchContainer
+{
+    [Id(0)]
+    private readonly StreamId _streamId;
+    [Id(1)]
+    private readonly string _source;
+    [Id(2)]
+    private readonly long[] _offsets;
+    [Id(3)]
+    private readonly object[] _events;
+
+    /// <summary>Stays on this silo: counts the attempts of the pulling agent.</summary>
+    [NonSerialized]
+    private readonly Action<int>? _repeated;
+    [NonSerialized]
+    private bool _attempted;
+
+    public KafkaBatchContainer(StreamId streamId, string source, long[] offsets, object[] events, Action<int>? repeated = null)
+    {
+        _streamId = streamId;
+        _source = source;
+        _offsets = offsets;
+        _events = events;
+        _repeated = repeated;
+    }
+
+    public StreamId StreamId => _streamId;
+
+    public int Count => _events.Length;
+
+    public StreamSequenceToken SequenceToken => new KafkaSequenceToken(_source, _offsets[0]);
+
+    /// <summary>
+    /// An event of another type than the grain subscribed with is an error, not an empty batch: Orleans would take an
+    /// empty batch for delivered, and the event would be gone.
+    /// </summary>
+    public IEnumerable<Tuple<T, StreamSequenceToken>> GetEvents<T>()
+    {
+        var events = new Tuple<T, StreamSequenceToken>[_events.Length];
+        for (var i = 0; i < events.Length; i++)
+        {
+            events[i] = _events[i] is T typed
+                ? Tuple.Create<T, StreamSequenceToken>(typed, new KafkaSequenceToken(_source, _offsets[i]))
+                : throw new InvalidCastException($"The stream carries {_events[i].GetType()}, the grain subscribed to {typeof(T)}.");
+        }
+        return events;
+    }
+
+    /// <summary>The pulling agent calls this once before every attempt to deliver; a record carries no request context.</summary>
+    public bool ImportRequestContext()
+    {
+        if (_attempted)
+        {
+            _repeated?.Invoke(_events.Length);
+        }
+        _attempted = true;
+        return false;
+    }
+
+    /// <summary>Orleans logs containers by this at trace level: offsets only.</summary>
+    public override string ToString() => $"{_source}@{_offsets[0]}+{_events.Length}";
+}

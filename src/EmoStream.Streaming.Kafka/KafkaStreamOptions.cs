@@ -1,0 +1,84 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace EmoStream.Streaming.Kafka;
+
+/// <summary>
+/// Settings of one Kafka stream provider. Bound from <c>Orleans:Streaming:{name}</c> when the provider is set up by
+/// configuration, validated when the silo starts.
+/// </summary>
+public sealed class KafkaStreamOptions
+{
+    /// <summary>Addresses of the Kafka brokers, <c>host:port</c> separated by commas. Required.</summary>
+    [Required]
+    public string BootstrapServers { get; set; } = "";
+
+    /// <summary>The topic whose partitions become the provider's queues. Required.</summary>
+    [Required]
+    public string Topic { get; set; } = "";
+
+    /// <summary>Where records go that cannot become an event. The default is the topic's name followed by <c>.dlq</c>.</summary>
+    [Required]
+    public string DeadLetterTopic { get; set; } = "";
+
+    /// <summary>The consumer group that committed offsets are stored under; no member ever joins it. The default is the Orleans service id.</summary>
+    [Required]
+    public string GroupId { get; set; } = "";
+
+    /// <summary>Whether missing topics are created when the provider starts. The default is true.</summary>
+    public bool CreateTopics { get; set; } = true;
+
+    /// <summary>How many partitions a created topic gets; an existing topic keeps its own. The default is 8.</summary>
+    [Range(1, 10_000)]
+    public int Partitions { get; set; } = 8;
+
+    /// <summary>Replication factor of created topics; -1 leaves it to the broker. The default is -1.</summary>
+    [Range(-1, 100)]
+    public short ReplicationFactor { get; set; } = -1;
+
+    /// <summary>How many undelivered records one partition may hold in memory before reading stops. The default is 10,000.</summary>
+    [Range(1, 10_000_000)]
+    public int CacheRecords { get; set; } = 10_000;
+
+    /// <summary>
+    /// How many bytes (keys and values as they came from Kafka) one partition's undelivered records may hold before reading
+    /// stops; a single larger record still passes, alone. The default is 16 MiB.
+    /// </summary>
+    [Range(1024, long.MaxValue)]
+    public long CacheBytes { get; set; } = 16 * 1024 * 1024;
+
+    /// <summary>How many records the pulling agent takes over at once. The default is 1,000.</summary>
+    [Range(1, 100_000)]
+    public int FetchBatch { get; set; } = 1_000;
+
+    /// <summary>How many waiting events of one stream are delivered together at most. The default is 1,000.</summary>
+    [Range(1, 100_000)]
+    public int DeliveryBatch { get; set; } = 1_000;
+
+    /// <summary>How often the offset of what the grains have taken is committed. The default is one second.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:10:00")]
+    public TimeSpan CommitInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a read waits for the first record; it returns at once when there is one. The default is one second.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00")]
+    public TimeSpan LongPoll { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The longest pause between two attempts to deliver to a failing grain, or to write a dead letter. The default is two seconds.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00")]
+    public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long the silo's start waits for Kafka before it fails. The default is one minute.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan StartTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// Further librdkafka settings for every client of the provider, such as <c>security.protocol</c>, <c>sasl.mechanism</c>,
+    /// <c>sasl.username</c>, <c>sasl.password</c> and <c>ssl.ca.location</c>. What the provider's guarantees rest on
+    /// (offsets, acknowledgements, idempotence, partitioner) cannot be overridden here. The default is empty.
+    /// </summary>
+    public Dictionary<string, string> ClientSettings { get; } = [];
+}
+
+/// <summary>Checks <see cref="KafkaStreamOptions"/> by their annotations; generated at compile time.</summary>
+[OptionsValidator]
+internal sealed partial class KafkaStreamOptionsValidator : IValidateOptions<KafkaStreamOptions>;

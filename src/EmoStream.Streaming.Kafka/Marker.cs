@@ -1,1 +1,0 @@
-namespace EmoStream.Streaming.Kafka; internal static class Marker;

@@ -1,0 +1,142 @@
+namespace EmoStream.Streaming.Kafka.Reading;
+
+/// <summary>
+/// What was read from a partition and is not done yet, in the order of reading. Two things follow from it: how far the
+/// offset may be committed (up to the oldest record that is not done, whatever finished after it) and whether there is
+/// room to read on. The reader's thread adds, the pulling agent and dead letters complete.
+/// </summary>
+/// <remarks>
+/// Only unfinished records are held, in a linked list: a stream that fails for days costs no memory for the millions of
+/// records of other streams that were read and finished behind it.
+/// </remarks>
+internal sealed class OffsetTracker(int maxRecords, long maxBytes)
+{
+    private readonly object _lock = new();
+    private PendingOffset? _oldest;
+    private PendingOffset? _newest;
+    private int _records;
+    private long _bytes;
+    private long? _next;
+
+    /// <summary>Records read and not done.</summary>
+    public int Records => Volatile.Read(ref _records);
+
+    /// <summary>Their bytes.</summary>
+    public long Bytes => Volatile.Read(ref _bytes);
+
+    /// <summary>The offset to commit: the oldest that is not done, or the next one to read. Null until the start is known.</summary>
+    public long? Watermark
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _oldest?.Offset ?? _next;
+            }
+        }
+    }
+
+    /// <summary>The offset behind the last one read; null until the start is known.</summary>
+    public long? Next
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _next;
+            }
+        }
+    }
+
+    /// <summary>Reading starts, or goes on after a gap, at this offset.</summary>
+    public void StartAt(long offset)
+    {
+        lock (_lock)
+        {
+            _next = offset;
+        }
+    }
+
+    public void Add(PendingOffset record)
+    {
+        lock (_lock)
+        {
+            record.Older = _newest;
+            if (_newest is null)
+            {
+                _oldest = record;
+            }
+            else
+            {
+                _newest.Newer = record;
+            }
+            _newest = record;
+            _next = record.Offset + 1;
+            _records++;
+            _bytes += record.Bytes;
+        }
+    }
+
+    /// <summary>Marks a record as done; a second call for the same record does nothing.</summary>
+    public void Complete(PendingOffset record)
+    {
+        lock (_lock)
+        {
+            if (record.Done)
+            {
+                return;
+            }
+            record.Done = true;
+            if (record.Older is null)
+            {
+                _oldest = record.Newer;
+            }
+            else
+            {
+                record.Older.Newer = record.Newer;
+            }
+            if (record.Newer is null)
+            {
+                _newest = record.Older;
+            }
+            else
+            {
+                record.Newer.Older = record.Older;
+            }
+            record.Older = record.Newer = null;
+            var wasFull = IsFull_NeedsLock;
+            _records--;
+            _bytes -= record.Bytes;
+            if (wasFull)
+            {
+                Monitor.PulseAll(_lock);
+            }
+        }
+    }
+
+    /// <summary>Blocks the reader's thread until there is room, at most for the time given.</summary>
+    /// <returns>Whether there is room.</returns>
+    public bool WaitForRoom(TimeSpan timeout)
+    {
+        lock (_lock)
+        {
+            return !IsFull_NeedsLock || (Monitor.Wait(_lock, timeout) && !IsFull_NeedsLock);
+        }
+    }
+
+    private bool IsFull_NeedsLock => _records >= maxRecords || _bytes >= maxBytes;
+}
+
+/// <summary>A record that is not done: its offset, its size and its neighbours in <see cref="OffsetTracker"/>.</summary>
+internal class PendingOffset(long offset, int bytes)
+{
+    public long Offset { get; } = offset;
+
+    public int Bytes { get; } = bytes;
+
+    public bool Done { get; set; }
+
+    public PendingOffset? Older { get; set; }
+
+    public PendingOffset? Newer { get; set; }
+}

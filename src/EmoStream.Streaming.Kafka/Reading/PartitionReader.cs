@@ -1,0 +1,325 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Threading.Channels;
+using Confluent.Kafka;
+using EmoStream.Streaming.Kafka.Cache;
+using Microsoft.Extensions.Logging;
+using Orleans.Streams;
+using ErrorCode = Confluent.Kafka.ErrorCode;
+
+namespace EmoStream.Streaming.Kafka.Reading;
+
+/// <summary>
+/// Reads one partition on its own thread, long-polling, from the committed offset on:
+/// <code>
+/// 1 room?    wait while the cache is full
+/// 2 consume  the next record, in order
+/// 3 decode   event -> channel to the pulling agent; anything else -> dead-letter topic
+/// 4 store    the watermark; librdkafka commits it every CommitInterval
+/// </code>
+/// When the client fails it is built anew and reading goes on behind the last record that was read.
+/// </summary>
+[SuppressMessage("Reliability", "CA1001", Justification = "The thread may outlive its owner; a token source without a timer holds nothing.")]
+internal sealed partial class PartitionReader(
+    KafkaStreamContext context, int partition, OffsetTracker tracker, ChannelWriter<IBatchContainer> output)
+{
+    // How long the thread blocks at most before it looks at stop requests and stores the watermark; no latency hangs on it.
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(10);
+    // What a decoded event costs beyond the bytes it came in; bounds floods of tiny records.
+    private const int RecordOverhead = 256;
+
+    private readonly ILogger _logger = context.Loggers.CreateLogger<PartitionReader>();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ConcurrentDictionary<PendingOffset, Task> _deadLetters = new();
+    private readonly TopicPartition _topicPartition = new(context.Options.Topic, partition);
+    private long _stored = -1;
+    private long _high = -1;
+    private string _source = "";
+
+    public int Partition => partition;
+
+    public OffsetTracker Tracker => tracker;
+
+    /// <summary>Records between the watermark and the end of the partition; 0 until both are known.</summary>
+    public long Lag => Math.Max(0, Volatile.Read(ref _high) - (tracker.Watermark ?? long.MaxValue));
+
+    public void Start()
+    {
+        context.Metrics.Track(this);
+        new Thread(Run) { IsBackground = true, Name = $"kafka {context.Options.Topic} {partition}" }.Start();
+    }
+
+    /// <summary>Lets dead letters under way be acknowledged, commits the watermark, closes the client; gives up after the timeout.</summary>
+    public async Task StopAsync(TimeSpan timeout)
+    {
+        using var giveUp = new CancellationTokenSource(timeout, context.Time);
+        try
+        {
+            await Task.WhenAll(_deadLetters.Values).WaitAsync(giveUp.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            LogDeadLettersOpen(partition, _deadLetters.Count);
+        }
+        await _stop.CancelAsync();
+        try
+        {
+            await _ended.Task.WaitAsync(giveUp.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            LogStillClosing(partition);
+        }
+        context.Metrics.Untrack(this);
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (!_stop.IsCancellationRequested)
+            {
+                try
+                {
+                    Read();
+                }
+                catch (Exception e)
+                {
+                    // Whatever it was, reading must go on: an agent does not start its receiver twice.
+                    LogReadFailed(e, partition);
+                    _stop.Token.WaitHandle.WaitOne(context.Options.MaxRetryDelay);
+                }
+            }
+        }
+        finally
+        {
+            output.TryComplete();
+            _ended.TrySetResult();
+        }
+    }
+
+    private void Read()
+    {
+        using var consumer = Build();
+        Position(consumer);
+        while (!_stop.IsCancellationRequested)
+        {
+            Store(consumer);
+            // 1
+            if (!tracker.WaitForRoom(Tick))
+            {
+                continue;
+            }
+            // 2
+            ConsumeResult<byte[]?, byte[]?>? record;
+            try
+            {
+                record = consumer.Consume((int)Tick.TotalMilliseconds);
+            }
+            catch (ConsumeException e) when (e.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.OffsetOutOfRange)
+            {
+                Position(consumer);
+                continue;
+            }
+            catch (ConsumeException e) when (!e.Error.IsFatal)
+            {
+                LogConsumeFailed(partition, e.Error.Code);
+                continue;
+            }
+            // 3
+            if (record?.Message is not null)
+            {
+                Take(record);
+            }
+        }
+        Commit(consumer);
+        consumer.Close();
+    }
+
+    /// <summary>Where to go on: behind the last record read, else at the committed offset, else at the beginning.</summary>
+    private void Position(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        _source = context.Topics.Source(partition);
+        var range = consumer.QueryWatermarkOffsets(_topicPartition, RequestTimeout);
+        var wanted = tracker.Next;
+        if (wanted is null)
+        {
+            var committed = consumer.Committed([_topicPartition], RequestTimeout)[0].Offset;
+            wanted = committed.IsSpecial ? range.Low.Value : committed.Value;
+        }
+        var from = wanted.Value;
+        if (from < range.Low)
+        {
+            // The broker deleted records that nobody had read: retention is shorter than this group was away.
+            LogGap(partition, from, range.Low.Value, range.Low.Value - from);
+            context.Metrics.Lost(partition, range.Low.Value - from);
+            from = range.Low.Value;
+        }
+        else if (from > range.High)
+        {
+            LogShorter(partition, from, range.High.Value);
+            from = range.Low.Value;
+        }
+        tracker.StartAt(from);
+        consumer.Assign(new TopicPartitionOffset(_topicPartition, from));
+        Volatile.Write(ref _high, range.High.Value);
+        LogAssigned(partition, from);
+    }
+
+    private void Take(ConsumeResult<byte[]?, byte[]?> record)
+    {
+        context.Metrics.Read(partition);
+        var key = record.Message.Key;
+        var value = record.Message.Value;
+        var bytes = RecordOverhead + (key?.Length ?? 0) + (value?.Length ?? 0);
+        var decoded = Decode(record, key, value);
+        if (decoded.Event is not null)
+        {
+            var item = new CachedEvent(_source, record.Offset, bytes, decoded.StreamId, decoded.Event);
+            tracker.Add(item);
+            output.TryWrite(item);
+            return;
+        }
+        var rejected = new PendingOffset(record.Offset, bytes);
+        tracker.Add(rejected);
+        var copy = DeadLetterAsync(record, rejected, decoded.Reason ?? "the data adapter returned nothing");
+        if (!copy.IsCompleted)
+        {
+            _deadLetters[rejected] = copy;
+            _ = copy.ContinueWith((_, r) => _deadLetters.TryRemove((PendingOffset)r!, out Task? _), rejected, TaskScheduler.Default);
+        }
+    }
+
+    private KafkaDecoded Decode(ConsumeResult<byte[]?, byte[]?> record, byte[]? key, byte[]? value)
+    {
+        if (key is null or { Length: 0 })
+        {
+            return KafkaDecoded.Reject("the record has no key");
+        }
+        if (value is null)
+        {
+            return KafkaDecoded.Reject("the record has no value (a tombstone)");
+        }
+        try
+        {
+            return context.DataAdapter.Decode(new KafkaRecord(
+                record.Topic,
+                partition,
+                record.Offset,
+                DateTimeOffset.FromUnixTimeMilliseconds(record.Message.Timestamp.UnixTimestampMs),
+                key,
+                value,
+                record.Message.Headers));
+        }
+        catch (Exception e)
+        {
+            LogDecoderThrew(partition, record.Offset, e.GetType());
+            return KafkaDecoded.Reject($"the decoder threw {e.GetType().Name}");
+        }
+    }
+
+    private async Task DeadLetterAsync(ConsumeResult<byte[]?, byte[]?> record, PendingOffset pending, string reason)
+    {
+        try
+        {
+            await context.DeadLetters.WriteAsync(record, reason, _stop.Token).ConfigureAwait(false);
+            tracker.Complete(pending);
+            LogDeadLettered(partition, record.Offset);
+        }
+        catch (Exception e)
+        {
+            // Stopping: the offset stays uncommitted, and the next owner writes the dead letter.
+            LogDeadLetterLeft(partition, record.Offset, e.GetType());
+        }
+    }
+
+    private void Store(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        if (tracker.Watermark is { } watermark && watermark > _stored)
+        {
+            consumer.StoreOffset(new TopicPartitionOffset(_topicPartition, watermark));
+            _stored = watermark;
+            Volatile.Write(ref _high, Math.Max(Volatile.Read(ref _high), consumer.GetWatermarkOffsets(_topicPartition).High.Value));
+        }
+    }
+
+    private void Commit(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        if (tracker.Watermark is not { } watermark)
+        {
+            return;
+        }
+        try
+        {
+            consumer.Commit([new TopicPartitionOffset(_topicPartition, watermark)]);
+            LogCommitted(partition, watermark);
+        }
+        catch (KafkaException e)
+        {
+            CommitFailed(e.Error);
+        }
+    }
+
+    private void CommitFailed(Error error)
+    {
+        context.Metrics.CommitFailed(partition);
+        LogCommitFailed(partition, error.Code);
+    }
+
+    private IConsumer<byte[]?, byte[]?> Build() =>
+        new ConsumerBuilder<byte[]?, byte[]?>(KafkaStreamContext.ConsumerConfig(context.Options))
+            .SetOffsetsCommittedHandler((_, committed) =>
+            {
+                if (committed.Error.IsError)
+                {
+                    CommitFailed(committed.Error);
+                }
+            })
+            .SetErrorHandler((_, error) => LogClientError(partition, error.Code))
+            .SetLogHandler((_, message) => LogClient(partition, message.Level, message.Facility))
+            .Build();
+
+    [LoggerMessage(LogLevel.Information, "Partition {Partition}: reading from offset {Offset}.")]
+    private partial void LogAssigned(int partition, long offset);
+
+    [LoggerMessage(LogLevel.Information, "Partition {Partition}: stopped, offset {Offset} committed.")]
+    private partial void LogCommitted(int partition, long offset);
+
+    [LoggerMessage(LogLevel.Error, "Partition {Partition}: offset {Wanted} is gone, the first one left is {First}. {Records} records were deleted by the broker before they were read.")]
+    private partial void LogGap(int partition, long wanted, long first, long records);
+
+    [LoggerMessage(LogLevel.Error, "Partition {Partition}: offset {Wanted} is beyond the end {End}: the topic was recreated or truncated. Reading it from the beginning.")]
+    private partial void LogShorter(int partition, long wanted, long end);
+
+    [LoggerMessage(LogLevel.Error, "Partition {Partition}: reading failed, the client is built anew.")]
+    private partial void LogReadFailed(Exception exception, int partition);
+
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: {Error} while consuming; librdkafka tries again.")]
+    private partial void LogConsumeFailed(int partition, ErrorCode error);
+
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: committing the offset failed: {Error}. The next commit covers it.")]
+    private partial void LogCommitFailed(int partition, ErrorCode error);
+
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition} offset {Offset}: the decoder threw {Exception}; the record is dead-lettered.")]
+    private partial void LogDecoderThrew(int partition, long offset, Type exception);
+
+    [LoggerMessage(LogLevel.Information, "Partition {Partition} offset {Offset}: dead-lettered.")]
+    private partial void LogDeadLettered(int partition, long offset);
+
+    [LoggerMessage(LogLevel.Information, "Partition {Partition} offset {Offset}: not dead-lettered yet ({Exception}); the next owner does it.")]
+    private partial void LogDeadLetterLeft(int partition, long offset, Type exception);
+
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: {Count} dead letters are not acknowledged; their offsets are not committed.")]
+    private partial void LogDeadLettersOpen(int partition, int count);
+
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: Kafka does not answer; the client closes in the background.")]
+    private partial void LogStillClosing(int partition);
+
+    [LoggerMessage(LogLevel.Debug, "Partition {Partition}: client error {Error}.")]
+    private partial void LogClientError(int partition, ErrorCode error);
+
+    [LoggerMessage(LogLevel.Debug, "Partition {Partition}: librdkafka {Level} {Facility}.")]
+    private partial void LogClient(int partition, SyslogLevel level, string facility);
+}

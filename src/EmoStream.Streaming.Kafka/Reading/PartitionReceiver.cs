@@ -1,0 +1,71 @@
+using System.Threading.Channels;
+using EmoStream.Streaming.Kafka.Cache;
+using Orleans.Streams;
+
+namespace EmoStream.Streaming.Kafka.Reading;
+
+/// <summary>
+/// The pulling agent's end of a <see cref="PartitionReader"/>: waits for the first record, takes what is there. The channel
+/// has no bound of its own because the tracker bounds everything that is read and not done.
+/// </summary>
+internal sealed class PartitionReceiver(KafkaStreamContext context, int partition, OffsetTracker tracker, PartitionCache cache)
+    : IQueueAdapterReceiver
+{
+    private readonly Channel<IBatchContainer> _channel =
+        Channel.CreateUnbounded<IBatchContainer>(new() { SingleReader = true, SingleWriter = true });
+    private PartitionReader? _reader;
+
+    /// <summary>Returns at once: the reader's thread connects, and tries again until it can.</summary>
+    public Task Initialize(TimeSpan timeout)
+    {
+        _reader = new PartitionReader(context, partition, tracker, _channel.Writer);
+        _reader.Start();
+        return Task.CompletedTask;
+    }
+
+    public Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount) => GetQueueMessagesAsync(maxCount, CancellationToken.None);
+
+    /// <summary>
+    /// Empty after <see cref="KafkaStreamOptions.LongPoll"/>, so that the agent gets to its housekeeping, and when the agent
+    /// stops: what is still in the channel was not committed and comes again.
+    /// </summary>
+    public async Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount, CancellationToken cancellationToken)
+    {
+        var batch = new List<IBatchContainer>();
+        if (!_channel.Reader.TryRead(out var item))
+        {
+            using var pause = new CancellationTokenSource(context.Options.LongPoll, context.Time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(pause.Token, cancellationToken);
+            try
+            {
+                if (!await _channel.Reader.WaitToReadAsync(either.Token) || !_channel.Reader.TryRead(out item))
+                {
+                    return batch;
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                return batch;
+            }
+        }
+        do
+        {
+            batch.Add(item);
+        }
+        while (batch.Count < maxCount && _channel.Reader.TryRead(out item));
+        return batch;
+    }
+
+    /// <summary>Nothing to do: finished events reach the tracker from the cache.</summary>
+    public Task MessagesDeliveredAsync(IList<IBatchContainer> messages) => Task.CompletedTask;
+
+    /// <summary>The agent has let the deliveries under way end. Committed is what they have taken, then the partition is free.</summary>
+    public async Task Shutdown(TimeSpan timeout)
+    {
+        cache.SettleClosed();
+        if (_reader is { } reader)
+        {
+            await reader.StopAsync(timeout);
+        }
+    }
+}
