@@ -1,0 +1,144 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace EmoStream.Inference.Bundle;
+
+/// <summary>A bundle's manifest.json: what the model is, what it takes, where it came from, and the hash of every file.</summary>
+/// <example>
+/// <code>
+/// {"name":"meld","version":"1.0.0","license":"Apache-2.0","labels":["neutral","joy"],
+///  "modalities":[{"name":"text","featureSpace":"text/minilm-l6-meld@1","dimension":768,
+///    "encoder":{"model":"text-encoder.onnx","tokenizer":"wordpiece","vocabulary":"vocab.txt","lowercase":true,"maxTokens":128}}],
+///  "context":{"model":"context.onnx","window":12,"lookAhead":0},
+///  "calibration":{"temperatures":{"text":1.3},"conformal":{"coverage":0.9,"thresholds":{"text":0.08}}},
+///  "files":{"text-encoder.onnx":"9f86...","context.onnx":"60303a...","vocab.txt":"fd61..."}}
+/// </code>
+/// </example>
+public sealed record BundleManifest
+{
+    /// <summary>Name of the file in the bundle's directory.</summary>
+    public const string FileName = "manifest.json";
+
+    public required string Name { get; init; }
+
+    /// <summary>Semantic version; a bundle whose scores differ has another version.</summary>
+    public required string Version { get; init; }
+
+    public string Description { get; init; } = "";
+
+    public required string License { get; init; }
+
+    /// <summary>What the weights were made from, each with its own terms.</summary>
+    public BundleSource[] Sources { get; init; } = [];
+
+    /// <summary>In the order of the model's logits.</summary>
+    public required string[] Labels { get; init; }
+
+    /// <summary>In the order of the model's <c>available</c> and <c>weights</c>.</summary>
+    public required BundleModality[] Modalities { get; init; }
+
+    /// <summary>Null in a bundle that only encodes: training starts from such a one.</summary>
+    public BundleContext? Context { get; init; }
+
+    public BundleCalibration? Calibration { get; init; }
+
+    public BundleTraining? Training { get; init; }
+
+    /// <summary>Relative file name to SHA-256 in hex, of every file the bundle uses.</summary>
+    public required Dictionary<string, string> Files { get; init; }
+}
+
+/// <summary>One origin of a bundle's weights.</summary>
+public sealed record BundleSource
+{
+    public required string Name { get; init; }
+
+    public required string License { get; init; }
+
+    public string? Url { get; init; }
+}
+
+/// <summary>One modality that a bundle's model takes.</summary>
+public sealed record BundleModality
+{
+    public required string Name { get; init; }
+
+    /// <summary><c>name@version</c> of the descriptor.</summary>
+    public required string FeatureSpace { get; init; }
+
+    /// <summary>Length of the descriptor.</summary>
+    public required int Dimension { get; init; }
+
+    /// <summary>Null: only features of <see cref="FeatureSpace"/> are accepted.</summary>
+    public BundleEncoder? Encoder { get; init; }
+}
+
+/// <summary>Turns raw input of a modality into its descriptor.</summary>
+public sealed record BundleEncoder
+{
+    public required string Model { get; init; }
+
+    public required string Tokenizer { get; init; }
+
+    public required string Vocabulary { get; init; }
+
+    public bool Lowercase { get; init; } = true;
+
+    /// <summary>Longest input in tokens, the first and last special token included.</summary>
+    public required int MaxTokens { get; init; }
+}
+
+/// <summary>The fusion model over a window of utterances.</summary>
+public sealed record BundleContext
+{
+    public required string Model { get; init; }
+
+    /// <summary>W: how many earlier utterances a score depends on.</summary>
+    public required int Window { get; init; }
+
+    /// <summary>K: how many later utterances a final score depends on.</summary>
+    public int LookAhead { get; init; }
+}
+
+/// <summary>Keyed by availability set: modality names joined with <c>+</c>, in the order text, audio, face, body.</summary>
+public sealed record BundleCalibration
+{
+    /// <summary>Logits are divided by it; 1 where a set is not listed.</summary>
+    public Dictionary<string, float> Temperatures { get; init; } = [];
+
+    public BundleConformal? Conformal { get; init; }
+}
+
+/// <summary>Split conformal prediction: a label is in the set when its probability reaches the threshold.</summary>
+public sealed record BundleConformal
+{
+    public required float Coverage { get; init; }
+
+    public required Dictionary<string, float> Thresholds { get; init; }
+}
+
+/// <summary>How the weights were made; for people, and to make them again.</summary>
+public sealed record BundleTraining
+{
+    public string[] Data { get; init; } = [];
+
+    public long Seed { get; init; }
+
+    /// <summary>Git revision of the training code.</summary>
+    public string Revision { get; init; } = "";
+
+    public JsonElement Metrics { get; init; }
+
+    /// <summary>Whatever else the training wants to remember.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; init; }
+}
+
+/// <summary>Strict on purpose: a misspelt member must not silently fall back to a default.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    RespectNullableAnnotations = true,
+    AllowDuplicateProperties = false)]
+[JsonSerializable(typeof(BundleManifest))]
+internal sealed partial class BundleJson : JsonSerializerContext;
