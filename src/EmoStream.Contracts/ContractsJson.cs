@@ -15,4 +15,7 @@ namespace EmoStream.Contracts;
 [JsonSerializable(typeof(UtteranceEvent))]
 [JsonSerializable(typeof(TimelineEntry))]
 [JsonSerializable(typeof(SpeakerAggregate))]
+[JsonSerializable(typeof(ConversationTimeline))]
+[JsonSerializable(typeof(ConversationPage))]
+[JsonSerializable(typeof(UtteranceReceipt))]
 public sealed partial class ContractsJson : JsonSerializerContext;

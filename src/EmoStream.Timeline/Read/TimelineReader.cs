@@ -18,16 +18,3 @@ public sealed class TimelineReader(IConnectionMultiplexer redis)
     /// <summary>Conversations by last activity, latest first.</summary>
     public Task<IReadOnlyList<ConversationSummary>> ListAsync(int offset, int limit) => throw new NotImplementedException();
 }
-
-/// <summary>A conversation's timeline as it stands.</summary>
-/// <param name="ConversationId">The conversation.</param>
-/// <param name="Change">Latest change number: the token to follow from.</param>
-/// <param name="Entries">In order of arrival, retracted ones included.</param>
-/// <param name="Speakers">Aggregates per speaker.</param>
-public sealed record ConversationTimeline(string ConversationId, long Change, IReadOnlyList<TimelineEntry> Entries, IReadOnlyList<SpeakerAggregate> Speakers);
-
-/// <summary>A line in the list of conversations.</summary>
-/// <param name="ConversationId">The conversation.</param>
-/// <param name="LastActivity">When it last changed.</param>
-/// <param name="Utterances">Number of entries.</param>
-public sealed record ConversationSummary(string ConversationId, DateTimeOffset LastActivity, long Utterances);

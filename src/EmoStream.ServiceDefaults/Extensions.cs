@@ -1,0 +1,79 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+
+namespace EmoStream.ServiceDefaults;
+
+/// <summary>What every EmoStream process shares: telemetry, health endpoints, resilient HTTP clients.</summary>
+public static class Extensions
+{
+    /// <summary>Tag of health checks that say "the process itself is alive", whatever its dependencies do.</summary>
+    public const string LiveTag = "live";
+
+    private const string HealthPath = "/health";
+    private const string AlivePath = "/alive";
+
+    /// <summary>Adds OpenTelemetry, health checks and HTTP resilience; may be called more than once on one builder.</summary>
+    public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
+        where TBuilder : IHostApplicationBuilder
+    {
+        if (builder.Properties.ContainsKey(typeof(Extensions)))
+        {
+            // `emostream up` hosts silo and gateway in one process: both ask for the defaults, one set is right.
+            return builder;
+        }
+
+        builder.Properties[typeof(Extensions)] = true;
+        AddTelemetry(builder);
+        builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), [LiveTag]);
+        builder.Services.ConfigureHttpClientDefaults(http => http.AddStandardResilienceHandler());
+        return builder;
+    }
+
+    /// <summary>Maps <c>/health</c> (ready: every check) and <c>/alive</c> (checks tagged <see cref="LiveTag"/>), both open to anybody.</summary>
+    public static WebApplication MapDefaultEndpoints(this WebApplication app)
+    {
+        app.MapHealthChecks(HealthPath).AllowAnonymous();
+        app.MapHealthChecks(AlivePath, new HealthCheckOptions { Predicate = check => check.Tags.Contains(LiveTag) }).AllowAnonymous();
+        return app;
+    }
+
+    private static void AddTelemetry(IHostApplicationBuilder builder)
+    {
+        // Paths carry conversation ids: neither ASP.NET Core's request lines nor its scopes (RequestPath) may reach a log.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddOpenTelemetry(logging => logging.IncludeFormattedMessage = true);
+
+        var telemetry = builder.Services.AddOpenTelemetry()
+            .WithMetrics(metrics => metrics
+                .AddMeter("EmoStream.*", "Microsoft.Orleans")
+                .AddAspNetCoreInstrumentation()
+                .AddHttpClientInstrumentation()
+                .AddRuntimeInstrumentation())
+            .WithTracing(tracing => tracing
+                .AddSource("EmoStream.*", "Microsoft.Orleans.*")
+                .AddAspNetCoreInstrumentation(http =>
+                {
+                    // Probes come every few seconds and say nothing about the work.
+                    http.Filter = context =>
+                        !context.Request.Path.StartsWithSegments(HealthPath) && !context.Request.Path.StartsWithSegments(AlivePath);
+                    // The path would put the conversation id into the trace store; the route says as much.
+                    http.EnrichWithHttpResponse = (activity, response) => activity.SetTag(
+                        "url.path", (response.HttpContext.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText);
+                })
+                .AddHttpClientInstrumentation());
+
+        if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+        {
+            telemetry.UseOtlpExporter();
+        }
+    }
+}
