@@ -3,15 +3,85 @@ using StackExchange.Redis;
 
 namespace EmoStream.Timeline.Commit;
 
-/// <summary>The writing side: opens a conversation with a new epoch and commits batches atomically.</summary>
+/// <summary>
+/// The writing side: opens a conversation with a new epoch and commits batches atomically. A commit whose outcome is
+/// unknown (connection lost, timeout) may be sent again as it is.
+/// </summary>
 public sealed class TimelineStore(IConnectionMultiplexer redis, TimeProvider timeProvider)
 {
+    private readonly IDatabase _database = redis.GetDatabase();
+
     /// <summary>Takes the conversation over: raises its epoch and returns all that is stored.</summary>
-    public Task<ConversationState> OpenAsync(string conversationId) => throw new NotImplementedException($"{redis}{timeProvider}");
+    public async Task<ConversationState> OpenAsync(string conversationId)
+    {
+        var keys = RedisKeys.Of(conversationId);
+        var now = timeProvider.GetUtcNow().ToUnixTimeMilliseconds();
+        var reply = (RedisResult[])(await _database.ScriptEvaluateAsync(LuaScripts.Open, keys.All, [now]))!;
+        var state = OpenReply.Read(reply);
+        if (state.UtteranceIds.Count > 0)
+        {
+            // A crash may have come between a commit and its line in the index; whoever redelivers opens first.
+            await _database.SortedSetAddAsync(RedisKeys.Conversations, conversationId, now, When.NotExists);
+        }
+
+        return state;
+    }
 
     /// <summary>Writes one batch or refuses it; see <see cref="CommitResult"/>.</summary>
-    public Task<CommitResult> CommitAsync(string conversationId, TimelineCommit commit) => throw new NotImplementedException();
+    public async Task<CommitResult> CommitAsync(string conversationId, TimelineCommit commit)
+    {
+        CheckChangeNumbers(commit);
+        var keys = RedisKeys.Of(conversationId);
+        var arguments = CommitArguments.Of(commit, keys.Changes);
+        var started = timeProvider.GetTimestamp();
+        CommitResult result;
+        try
+        {
+            // Both are on their way before the first answer: one round trip. The index lies in another slot of a cluster
+            // and therefore outside the script.
+            var committing = _database.ScriptEvaluateAsync(LuaScripts.Commit, keys.All, arguments);
+            var indexing = _database.SortedSetAddAsync(RedisKeys.Conversations, conversationId, timeProvider.GetUtcNow().ToUnixTimeMilliseconds());
+            await Task.WhenAll(committing, indexing);
+            result = (CommitResult)(int)await committing;
+        }
+        catch
+        {
+            TimelineMetrics.Failed(timeProvider.GetElapsedTime(started));
+            throw;
+        }
+
+        TimelineMetrics.Committed(timeProvider.GetElapsedTime(started), result, commit.Entries.Count);
+        if (result == CommitResult.Stale && !await _database.KeyExistsAsync(keys.State))
+        {
+            // The conversation was erased under a late writer: its id must not come back into the list.
+            await _database.SortedSetRemoveAsync(RedisKeys.Conversations, conversationId);
+        }
+
+        return result;
+    }
 
     /// <summary>Reads single entries, for revisions and retractions of utterances that left the window.</summary>
-    public Task<TimelineEntry?> ReadEntryAsync(string conversationId, string utteranceId) => throw new NotImplementedException();
+    public async Task<TimelineEntry?> ReadEntryAsync(string conversationId, string utteranceId)
+    {
+        var json = await _database.HashGetAsync(RedisKeys.Of(conversationId).Entries, utteranceId);
+        return json.IsNull ? null : TimelineJson.ReadEntry(json);
+    }
+
+    /// <summary>Followers resume by change number: a gap or a repetition would lose entries for them.</summary>
+    private static void CheckChangeNumbers(TimelineCommit commit)
+    {
+        var change = commit.PreviousChange;
+        foreach (var entry in commit.Entries)
+        {
+            if (entry.Change != ++change)
+            {
+                throw new ArgumentException("The entries of a commit carry the change numbers after the previous one, without gaps.", nameof(commit));
+            }
+        }
+
+        if (change != commit.Change)
+        {
+            throw new ArgumentException("The change number of a commit is that of its last entry.", nameof(commit));
+        }
+    }
 }
