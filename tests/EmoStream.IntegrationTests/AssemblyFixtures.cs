@@ -1,0 +1,3 @@
+using EmoStream.Testing.Kafka;
+
+[assembly: AssemblyFixture(typeof(KafkaFixture))]
