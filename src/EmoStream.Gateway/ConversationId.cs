@@ -27,7 +27,7 @@ internal static class ConversationId
 
     private static string? FromTarget(HttpContext context)
     {
-        var target = context.Features.Get<IHttpRequestFeature>()?.RawTarget.AsSpan() ?? default;
+        var target = (context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "").AsSpan();
         var query = target.IndexOf('?');
         var path = query < 0 ? target : target[..query];
         var start = path.IndexOf(Before, StringComparison.Ordinal);

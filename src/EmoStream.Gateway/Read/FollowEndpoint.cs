@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Threading.RateLimiting;
 using EmoStream.Contracts.Timeline;
 using EmoStream.Timeline.Read;
 using Microsoft.AspNetCore.RateLimiting;
