@@ -47,7 +47,9 @@ export class Conversations {
     conversations.forEach((conversation, i) => {
       const row = this.#row(conversation.conversationId);
       const when = new Date(conversation.lastActivity);
-      text(row.when, `${ago(when)} · ${conversation.utterances === 1 ? "1 utterance" : `${conversation.utterances} utterances`}`);
+      text(row.when, ago(when));
+      text(row.count, conversation.utterances.toLocaleString("en"));
+      set(row.count, "aria-label", conversation.utterances === 1 ? "1 utterance" : `${conversation.utterances} utterances`);
       set(row.when, "title", when.toLocaleString());
       if (this.#list.children[i] !== row.item) this.#list.insertBefore(row.item, this.#list.children[i] ?? null);
     });
@@ -57,9 +59,10 @@ export class Conversations {
   #row(id) {
     const known = this.#rows.get(id);
     if (known) return known;
-    const when = h("span", { class: "quiet" });
-    const link = h("a", { href: `#${encodeURIComponent(id)}`, "data-conversation": id }, h("span", { class: "name" }, id), when);
-    const row = { item: h("li", {}, link), link, when };
+    const when = h("span", { class: "when quiet" });
+    const count = h("span", { class: "count", role: "img" });
+    const link = h("a", { href: `#${encodeURIComponent(id)}`, "data-conversation": id }, h("span", { class: "name" }, id), count, when);
+    const row = { item: h("li", {}, link), link, when, count };
     this.#rows.set(id, row);
     return row;
   }

@@ -1,6 +1,7 @@
 // One lane per speaker, one mark per utterance: colour and letters = label, opacity = confidence.
 import { s, set, text } from "./dom.js";
 import { Keyed } from "./keyed.js";
+import { DARK_INK } from "./palette.js";
 
 export class Lanes {
   #group = s("g", { class: "lanes" });
@@ -75,9 +76,7 @@ export class Lanes {
     const room = w >= 19 && height >= 12;
     set(code, "x", (x + w / 2).toFixed(1));
     set(code, "y", y + height / 2 + 4);
-    set(code, "class", entry.confidence > 0.45 && luminous(look.ink) ? "mark-code on-light" : "mark-code");
+    set(code, "class", entry.confidence > 0.45 ? `mark-code ${look.ink === DARK_INK ? "on-light" : "on-dark"}` : "mark-code");
     text(code, room && !retracted ? (entry.label ? look.code : "–") : "");
   }
 }
-
-const luminous = (ink) => ink === "#10161d";

@@ -1,3 +1,5 @@
+export const DARK_INK = "#10161d";
+
 // Labels and modalities to colour, letters and pattern. Colours: Okabe and Ito's set (labels) and Tol's muted set
 // (modalities), both told apart with every common colour vision; letters and patterns say the same without colour.
 const KNOWN = {
@@ -50,7 +52,7 @@ export class Palette {
         colour,
         pattern: known?.pattern ?? SPARE_PATTERNS[at % SPARE_PATTERNS.length],
         code: this.#code(name),
-        ink: luminance(colour) > 0.3 ? "#10161d" : "#ffffff",
+        ink: luminance(colour) > 0.18 ? DARK_INK : "#ffffff",
         rank: known?.rank ?? 100 + at,
       });
     }

@@ -58,11 +58,12 @@ export class Store {
   #meet(entry) {
     if (!entry.speakerId) return;
     const known = this.#speakers.get(entry.speakerId);
-    if (known) {
-      if (entry.speakerName) known.name = entry.speakerName;
-      return;
-    }
-    this.#speakers.set(entry.speakerId, { id: entry.speakerId, name: entry.speakerName ?? entry.speakerId, lane: this.#speakers.size });
+    if (known && entry.speakerName) known.name = entry.speakerName;
+    if (known && known.first <= entry.sequence) return;
+    // Lanes in the order of first words: the feed may bring a revised first utterance late.
+    if (known) known.first = entry.sequence;
+    else this.#speakers.set(entry.speakerId, { id: entry.speakerId, name: entry.speakerName ?? entry.speakerId, first: entry.sequence, lane: 0 });
+    this.speakers.sort((a, b) => a.first - b.first).forEach((speaker, lane) => (speaker.lane = lane));
   }
 }
 

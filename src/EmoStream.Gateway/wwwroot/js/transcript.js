@@ -4,7 +4,7 @@ import { clock, percent } from "./store.js";
 import { swatch } from "./patterns.js";
 
 const BLOCK = 40;
-const ROW_GUESS = 58;
+const ROW_GUESS = 50;
 
 export class Transcript {
   #root = $("transcript");
@@ -62,7 +62,7 @@ export class Transcript {
     const row = block.element.querySelector(`[data-id="${CSS.escape(id)}"]`);
     if (!row) return;
     // scrollIntoView would scroll the page as well.
-    const top = row.offsetTop - this.#root.offsetTop;
+    const top = row.offsetTop;
     if (top < this.#root.scrollTop) this.#scrollTo(top - 8);
     else if (top + row.offsetHeight > this.#root.scrollTop + this.#root.clientHeight) this.#scrollTo(top + row.offsetHeight - this.#root.clientHeight + 8);
   }
@@ -85,7 +85,8 @@ export class Transcript {
   #addBlock() {
     const element = h("div", { class: "block", role: "presentation" });
     const block = { index: this.#blocks.length, element, shown: false };
-    style(element, { "min-height": `${ROW_GUESS}px` });
+    const rows = Math.min(BLOCK, this.#store.entries.length - block.index * BLOCK);
+    style(element, { "min-height": `${ROW_GUESS * rows}px` });
     element.block = block;
     this.#blocks.push(block);
     this.#root.append(element);
