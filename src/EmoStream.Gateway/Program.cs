@@ -1,1 +1,8 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using EmoStream.Gateway;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddGateway();
+
+var app = builder.Build();
+app.MapGateway();
+app.Run();
