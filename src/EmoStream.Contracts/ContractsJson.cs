@@ -6,6 +6,10 @@ using EmoStream.Contracts.Timeline;
 namespace EmoStream.Contracts;
 
 /// <summary>Source-generated JSON for everything that leaves a process: camelCase, nulls left out, unknown members ignored.</summary>
+/// <remarks>
+/// The generator passes every init-only member through a constructor, so that one that is absent arrives as null whatever
+/// its initialiser says; such members turn null into their default themselves.
+/// </remarks>
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,

@@ -19,7 +19,7 @@ public sealed record UtteranceEvent
     [Id(0)] public required string ConversationId { get; init; }
 
     /// <summary>The utterance within its conversation; empty only for <see cref="UtteranceKind.End"/>.</summary>
-    [Id(1)] public string UtteranceId { get; init; } = "";
+    [Id(1)] public string UtteranceId { get; init => field = value ?? ""; } = "";
 
     /// <summary>What happened.</summary>
     [Id(2)] public UtteranceKind Kind { get; init; }

@@ -20,5 +20,5 @@ public sealed record SpeakerAggregate
     [Id(4)] public long SpeakingMs { get; init; }
 
     /// <summary>Number of utterances per label.</summary>
-    [Id(5)] public IReadOnlyDictionary<string, int> Labels { get; init; } = new Dictionary<string, int>();
+    [Id(5)] public IReadOnlyDictionary<string, int> Labels { get; init => field = value ?? new Dictionary<string, int>(); } = new Dictionary<string, int>();
 }

@@ -25,7 +25,7 @@ public sealed record TimelineEntry
     [Id(4)] public long Sequence { get; init; }
 
     /// <summary>Who speaks.</summary>
-    [Id(5)] public string SpeakerId { get; init; } = "";
+    [Id(5)] public string SpeakerId { get; init => field = value ?? ""; } = "";
 
     /// <summary>The speaker's display name; null where none was given.</summary>
     [Id(6)] public string? SpeakerName { get; init; }
@@ -46,7 +46,7 @@ public sealed record TimelineEntry
     [Id(11)] public string? Label { get; init; }
 
     /// <summary>Calibrated probability of every label of the bundle; sums to 1.</summary>
-    [Id(12)] public IReadOnlyDictionary<string, float> Probabilities { get; init; } = new Dictionary<string, float>();
+    [Id(12)] public IReadOnlyDictionary<string, float> Probabilities { get; init => field = value ?? new Dictionary<string, float>(); } = new Dictionary<string, float>();
 
     /// <summary>Calibrated probability of <see cref="Label"/>, 0..1.</summary>
     [Id(13)] public float Confidence { get; init; }
@@ -55,22 +55,22 @@ public sealed record TimelineEntry
     [Id(14)] public PredictionSet? PredictionSet { get; init; }
 
     /// <summary>Query Adaptive Fusion weight per modality (AM²-EmoJE); sums to 1 over available and recovered modalities.</summary>
-    [Id(15)] public IReadOnlyDictionary<string, float> Weights { get; init; } = new Dictionary<string, float>();
+    [Id(15)] public IReadOnlyDictionary<string, float> Weights { get; init => field = value ?? new Dictionary<string, float>(); } = new Dictionary<string, float>();
 
     /// <summary>The modalities that were used, after the policy gate.</summary>
-    [Id(16)] public IReadOnlyList<string> Availability { get; init; } = [];
+    [Id(16)] public IReadOnlyList<string> Availability { get; init => field = value ?? []; } = [];
 
     /// <summary>The modalities that the joint embedding stood in for.</summary>
-    [Id(17)] public IReadOnlyList<string> Recovered { get; init; } = [];
+    [Id(17)] public IReadOnlyList<string> Recovered { get; init => field = value ?? []; } = [];
 
     /// <summary>The model that scored: <c>name@version</c>.</summary>
-    [Id(18)] public string Bundle { get; init; } = "";
+    [Id(18)] public string Bundle { get; init => field = value ?? ""; } = "";
 
     /// <summary>Id of the policy decision that allowed what was used.</summary>
-    [Id(19)] public string Policy { get; init; } = "";
+    [Id(19)] public string Policy { get; init => field = value ?? ""; } = "";
 
     /// <summary>Where the time went before the commit.</summary>
-    [Id(20)] public EntryLatency LatencyMs { get; init; } = new(0, 0);
+    [Id(20)] public EntryLatency LatencyMs { get; init => field = value ?? new(0, 0); } = new(0, 0);
 }
 
 /// <summary>How settled an entry is.</summary>

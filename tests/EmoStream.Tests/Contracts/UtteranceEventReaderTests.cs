@@ -76,6 +76,15 @@ public sealed class UtteranceEventReaderTests
     }
 
     [Fact]
+    public void TryRead_AbsentMembers_GetTheirDefaults()
+    {
+        var e = Read("""{"conversationId":"c","kind":"end"}""", out var error);
+
+        Assert.Null(error);
+        Assert.Equal(("", UtteranceKind.End), (e!.UtteranceId, e.Kind));
+    }
+
+    [Fact]
     public void TryRead_Protobuf_GivesTheSameEvent()
     {
         var e = Read(Good, out _)!;
