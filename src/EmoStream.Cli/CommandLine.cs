@@ -63,6 +63,13 @@ internal static class CommandLine
                 terminal.Fail(e.Message);
                 return ExitCode.Failure;
             }
+            catch (Exception e)
+            {
+                // Ours to mend: whoever reports it needs the trace.
+                terminal.Fail($"unexpected {e.GetType().Name}: {e.Message}");
+                terminal.Error.WriteLine(e.StackTrace);
+                return ExitCode.Failure;
+            }
         });
 
     /// <summary>Adds a text below the generated help: examples and environment.</summary>

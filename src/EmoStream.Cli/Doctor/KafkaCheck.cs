@@ -1,6 +1,5 @@
 using Confluent.Kafka;
 using EmoStream.Cli.Up;
-using EmoStream.Contracts;
 
 namespace EmoStream.Cli.Doctor;
 

@@ -60,7 +60,7 @@ internal sealed record EvaluationReport
         for (var row = 0; row < Labels.Count; row++)
         {
             confusion.AddRow([new Text(Labels[row]), .. Confusion[row].Select((count, column) =>
-                new Text(count.ToString(CultureInfo.InvariantCulture), row == column ? new Style(decoration: Decoration.Bold) : null))]);
+                new Text(count.ToString(CultureInfo.InvariantCulture), row == column ? new Style(decoration: Decoration.Bold) : Style.Plain))]);
         }
 
         console.Write(confusion);

@@ -38,9 +38,9 @@ internal static class MeldCsvReader
 
     private static InputLine ReadRow(CsvReader csv, int line, string split)
     {
-        if (csv.FieldCount < csv.Headers.Length)
+        if (csv.FieldCount < csv.Headers.Count)
         {
-            return InputLine.Bad(line, $"missing-field: expected {csv.Headers.Length} columns, found {csv.FieldCount}");
+            return InputLine.Bad(line, $"missing-field: expected {csv.Headers.Count} columns, found {csv.FieldCount}");
         }
 
         if (!Number(csv, "Dialogue_ID", out var dialogue))

@@ -52,10 +52,11 @@ public sealed class EmbeddedRedis : IDisposable
     private static GarnetServer StartOn(int port, string memory)
     {
         // --lua: the commit of a timeline is a script, and so are Orleans' membership updates.
+        // --lua-transaction-mode: nothing comes in between the commands of a script, as Redis has it.
         string[] arguments =
         [
             "--bind", "127.0.0.1", "--port", port.ToString(CultureInfo.InvariantCulture),
-            "--memory", memory, "--index", "16m", "--lua", "true", "-q",
+            "--memory", memory, "--index", "16m", "--lua", "--lua-transaction-mode", "-q",
         ];
         var server = new GarnetServer(arguments);
         try

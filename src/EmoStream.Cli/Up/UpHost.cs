@@ -58,9 +58,9 @@ internal static class UpHost
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddInMemoryCollection(Configuration(settings, servers));
-        // The terminal shows the timeline: only what a person must know goes beside it.
-        builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning);
-        builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Logging.ClearProviders().AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        // What keeps the host from starting is explained below, once.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         builder.Services.AddSingleton<IHostLifetime, CommandLifetime>();
         builder.WebHost.UseUrls(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{settings.Port}"));
         builder.AddSilo();
@@ -82,6 +82,12 @@ internal static class UpHost
             ["EmoStream:Topics:Utterances"] = Topics.Utterances,
             ["EmoStream:Topics:DeadLetters"] = Topics.DeadLetters,
         };
+        if (Environment.GetEnvironmentVariable("Logging__LogLevel__Default") is null)
+        {
+            // The terminal shows the timeline: only what a person must know goes beside it.
+            values["Logging:LogLevel:Default"] = "Warning";
+        }
+
         if (Environment.GetEnvironmentVariable("Orleans__Clustering__ProviderType") is null)
         {
             // One silo that nobody joins: membership in memory, and ports that collide with no other.

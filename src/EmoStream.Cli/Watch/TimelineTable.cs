@@ -33,7 +33,7 @@ internal static class TimelineTable
     private static Table Rows(IEnumerable<TimelineEntry> entries, bool ellipsis = false)
     {
         var table = new Table().Border(TableBorder.Rounded).AddColumns("Time", "Speaker", "Label", "Confidence", "Status");
-        table.AddColumn(new TableColumn("Text"));
+        table.AddColumn(new TableColumn("Text") { NoWrap = ellipsis });
         foreach (var entry in entries)
         {
             var style = new Style(LabelStyle.ColorOf(entry.Label));
@@ -44,7 +44,7 @@ internal static class TimelineTable
                 new Text(entry.Label ?? Unknown, style),
                 new Text(Bar(entry), style),
                 new Text(Status(entry), Dim(entry)),
-                ellipsis ? new Text(text) { Overflow = Overflow.Ellipsis }.Wrapless() : new Text(text));
+                new Text(text) { Overflow = ellipsis ? Overflow.Ellipsis : Overflow.Fold });
         }
 
         return table;
@@ -71,12 +71,6 @@ internal static class TimelineTable
         }
 
         return lanes;
-    }
-
-    private static Text Wrapless(this Text text)
-    {
-        text.Overflow = Overflow.Ellipsis;
-        return text;
     }
 
     private static string Bar(TimelineEntry entry)

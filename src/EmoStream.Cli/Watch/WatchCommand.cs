@@ -17,7 +17,7 @@ internal static class WatchCommand
         gateway.DefaultValueFactory = _ => Environment.GetEnvironmentVariable(GatewayVariable) ?? "http://localhost:8080";
         gateway.Validators.Add(result =>
         {
-            if (!TryParseAddress(result.GetValueOrDefault<string>(), out _))
+            if (!IsAddress(result.GetValueOrDefault<string>()))
             {
                 result.AddError("--gateway must be an address such as http://localhost:8080.");
             }
@@ -45,7 +45,7 @@ internal static class WatchCommand
             """);
         command.Run(terminal, async (parsed, cancellationToken) =>
         {
-            TryParseAddress(parsed.GetRequiredValue(gateway), out var address);
+            var address = new Uri(parsed.GetRequiredValue(gateway));
             var id = parsed.GetRequiredValue(conversation);
             using var http = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
             var client = new TimelineClient(http, Options.Create(new TimelineClientOptions { BaseAddress = address, TokenProvider = Token }));
@@ -66,6 +66,6 @@ internal static class WatchCommand
 
     private static ValueTask<string?> Token(CancellationToken cancellationToken) => new(Environment.GetEnvironmentVariable(TokenVariable));
 
-    private static bool TryParseAddress(string? value, out Uri? address)
-        => Uri.TryCreate(value, UriKind.Absolute, out address) && address.Scheme is "http" or "https";
+    private static bool IsAddress(string? value)
+        => Uri.TryCreate(value, UriKind.Absolute, out var address) && address.Scheme is "http" or "https";
 }
