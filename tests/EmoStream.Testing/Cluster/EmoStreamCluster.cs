@@ -25,10 +25,10 @@ public sealed class EmoStreamCluster(string kafka, string redis) : IAsyncDisposa
     public string DeadLetterTopic { get; init; } = Names.DeadLetterTopic;
 
     /// <summary>Model bundle directory.</summary>
-    public string Bundle { get; init; } = Repository.At("infra", "models", "meld");
+    public string Bundle { get; init; } = Checkout.At("infra", "models", "meld");
 
     /// <summary>Policy file.</summary>
-    public string Policy { get; init; } = Repository.At("infra", "policies", "text-only.json");
+    public string Policy { get; init; } = Checkout.At("infra", "policies", "text-only.json");
 
     /// <summary>Further environment of every process.</summary>
     public Dictionary<string, string?> Environment { get; } = [];

@@ -29,7 +29,7 @@ public sealed class ServiceProcess : IAsyncDisposable
         string project, IReadOnlyDictionary<string, string?> environment, string logDirectory)
     {
         var address = new Uri($"http://127.0.0.1:{FreePorts.Take()}");
-        var output = Repository.Output(project);
+        var output = Checkout.Output(project);
         var process = await ChildProcess.StartAsync(
             Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? Programs.Find("dotnet") ?? "dotnet",
             [Path.Combine(output, project + ".dll")],
