@@ -68,7 +68,7 @@ public sealed class MeldReplayTests(KafkaFixture kafka)
         {
             var output = Checkout.Output("EmoStream.Cli");
             await using var command = await ChildProcess.StartAsync("dotnet", [Path.Combine(output, "emostream.dll"), .. arguments], log);
-            var status = await command.WaitForExitAsync(TestContext.Current.CancellationToken);
+            var status = await command.WaitForExitAsync(TimeSpan.FromMinutes(5));
             Assert.True(status == 0, $"emostream {arguments[0]} ended with {status}:\n{command.Tail()}");
         }
         finally
