@@ -1,5 +1,4 @@
 using EmoStream.Testing.Processes;
-using Xunit;
 
 namespace EmoStream.Testing.Cluster;
 
@@ -56,7 +55,7 @@ public sealed class ServiceProcess : IAsyncDisposable
     public Task<int> StopAsync()
     {
         _process.Terminate();
-        return _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return _process.WaitForExitAsync();
     }
 
     /// <summary>SIGSTOP: the others must take it for dead while it still thinks it lives.</summary>

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using EmoStream.Contracts;
 using EmoStream.Testing;
 using YamlDotNet.Serialization;
 

@@ -29,7 +29,7 @@ public sealed class LayoutTests
 
     [Fact]
     public void Folders_OfKinds_DoNotExist() =>
-        Assert.Empty(Folders(Checkout.Root).Where(folder => BannedFolders.Contains(Path.GetFileName(folder).ToLowerInvariant())));
+        Assert.DoesNotContain(Folders(Checkout.Root), folder => BannedFolders.Contains(Path.GetFileName(folder).ToLowerInvariant()));
 
     [Fact]
     public void SourceFiles_All_FitInTheHead()
@@ -39,7 +39,9 @@ public sealed class LayoutTests
             .ToList();
 
         Assert.True(files.Count > 50, $"only {files.Count} source files were recognised");
-        Assert.Empty(files.Select(file => (File: Path.GetRelativePath(Checkout.Root, file), Lines: File.ReadLines(file).Count())).Where(file => file.Lines > MaxLines));
+        Assert.DoesNotContain(
+            files.Select(file => (File: Path.GetRelativePath(Checkout.Root, file), Lines: File.ReadLines(file).Count())),
+            file => file.Lines > MaxLines);
     }
 
     /// <summary>All folders of the checkout but build outputs and what tools keep for themselves.</summary>

@@ -40,7 +40,7 @@ public sealed class ReferenceTests
         var packages = Includes(project, "PackageReference").ToList();
 
         Assert.NotEmpty(packages);
-        Assert.Empty(packages.Where(package => !prefixes.Split(',').Any(prefix => package.StartsWith(prefix, StringComparison.Ordinal))));
+        Assert.DoesNotContain(packages, package => !prefixes.Split(',').Any(prefix => package.StartsWith(prefix, StringComparison.Ordinal)));
     }
 
     private static IEnumerable<string> Includes(string project, string element) =>
