@@ -1,1 +1,13 @@
-System.Console.WriteLine("usage: load");
+using EmoStream.Benchmarks.Timeline;
+
+switch (args)
+{
+    case ["timeline"]:
+        await TimelineBenchmark.RunAsync();
+        break;
+    default:
+        Console.Error.WriteLine("usage: timeline");
+        return 2;
+}
+
+return 0;
