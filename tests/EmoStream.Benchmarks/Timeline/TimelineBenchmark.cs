@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using EmoStream.Cli.Up;
 using EmoStream.Contracts;
 using EmoStream.Contracts.Timeline;
 using EmoStream.Testing.Redis;
