@@ -45,6 +45,7 @@ public sealed class EventBodyTests
     [InlineData("""[{"conversationId":"secret","utteranceId":"u1","speaker":{"id":"s1"},"text":"secret"}]""", 0, "other-conversation")]
     [InlineData("""[{"conversationId":null,"utteranceId":"u1","speaker":{"id":"s1"},"text":"secret"}]""", 0, "")]
     [InlineData("""[17]""", 0, "not-an-event")]
+    [InlineData("""{ }""", 0, "missing-field: utteranceId")]
     [InlineData("""{"utteranceId":"u1","speaker":{"id":"s1"},"text":"secret","startMs":"secret"}""", 0, "wrong-type: $.startMs")]
     [InlineData("""{"utteranceId":"u1","speaker":{"id":"s1"},"text":"\ud800 secret"}""", 0, "not-json")]
     [InlineData("""{"utteranceId":"u1","utteranceId":"secret","speaker":{"id":"s1"},"text":"Hi"}""", null, "not-json")]
