@@ -1,1 +1,1 @@
-WebApplication.CreateBuilder(args).Build().Run();
+return await EmoStream.Cli.CommandLine.RunAsync(args, Console.Out, Console.Error);

@@ -28,6 +28,13 @@ public sealed class KafkaStreamOptions
     /// <summary>Whether missing topics are created when the provider starts. The default is true.</summary>
     public bool CreateTopics { get; set; } = true;
 
+    /// <summary>
+    /// Whether the broker answers admin requests (describe and create topics). False for librdkafka's in-process cluster,
+    /// which does not: topics must come about otherwise then, and tokens name the topic by an id of this process, so that
+    /// offsets mean nothing after a restart. The default is true.
+    /// </summary>
+    public bool UseAdminRequests { get; set; } = true;
+
     /// <summary>How many partitions a created topic gets; an existing topic keeps its own. The default is 8.</summary>
     [Range(1, 10_000)]
     public int Partitions { get; set; } = 8;

@@ -1,3 +1,5 @@
+using Xunit;
+
 namespace EmoStream.Testing;
 
 /// <summary>The one place that polls: for state that no event announces (another process is up, a key has arrived).</summary>
@@ -8,19 +10,18 @@ public static class Eventually
 
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(25);
 
-    /// <summary>Asks until the answer is true; after the timeout it fails with what <paramref name="describe"/> says.</summary>
+    /// <summary>Asks until the answer is true or the test is cancelled; after the timeout it fails with what <paramref name="describe"/> says.</summary>
     /// <param name="condition">Asked at once and then every 25 ms; an exception fails the wait.</param>
     /// <param name="describe">What was waited for and what was there instead.</param>
     /// <param name="timeout">The default is <see cref="Timeout"/>.</param>
     /// <param name="timeProvider">The default is the system's clock.</param>
-    /// <param name="cancellationToken">Ends the wait early.</param>
     public static async Task TrueAsync(
         Func<CancellationToken, Task<bool>> condition,
         Func<string> describe,
         TimeSpan? timeout = null,
-        TimeProvider? timeProvider = null,
-        CancellationToken cancellationToken = default)
+        TimeProvider? timeProvider = null)
     {
+        var cancellationToken = TestContext.Current.CancellationToken;
         timeProvider ??= TimeProvider.System;
         using var deadline = new CancellationTokenSource(timeout ?? Timeout, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
@@ -43,7 +44,6 @@ public static class Eventually
         Func<bool> condition,
         Func<string> describe,
         TimeSpan? timeout = null,
-        TimeProvider? timeProvider = null,
-        CancellationToken cancellationToken = default) =>
-        TrueAsync(_ => Task.FromResult(condition()), describe, timeout, timeProvider, cancellationToken);
+        TimeProvider? timeProvider = null) =>
+        TrueAsync(_ => Task.FromResult(condition()), describe, timeout, timeProvider);
 }

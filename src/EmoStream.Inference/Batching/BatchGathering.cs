@@ -36,8 +36,8 @@ internal sealed class BatchGathering(ChannelReader<PendingScore> queue, Inferenc
         return _batch;
     }
 
-    /// <summary>To be called when the batch is answered.</summary>
-    public void Scored() => (_lastCount, _lastEnd) = (_batch.Count, timeProvider.GetTimestamp());
+    /// <summary>To be called when a batch is about to be answered.</summary>
+    public void Scored(int requests) => (_lastCount, _lastEnd) = (requests, timeProvider.GetTimestamp());
 
     private int ExpectedCompany() => timeProvider.GetElapsedTime(_lastEnd, _batch[0].Arrived) <= options.MaxAge ? _lastCount : 1;
 

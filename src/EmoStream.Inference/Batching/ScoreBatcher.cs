@@ -31,12 +31,14 @@ public sealed partial class ScoreBatcher : IAsyncDisposable
     private readonly InferenceMetrics _metrics;
     private readonly ILogger<ScoreBatcher> _logger;
     private readonly Channel<PendingScore> _queue;
+    private readonly BatchGathering _gathering;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ScoreBatcher(IScorer scorer, IOptions<InferenceOptions> options, TimeProvider timeProvider, InferenceMetrics metrics, ILogger<ScoreBatcher> logger)
     {
         (_scorer, _options, _timeProvider, _metrics, _logger) = (scorer, options.Value, timeProvider, metrics, logger);
         _queue = Channel.CreateBounded<PendingScore>(new BoundedChannelOptions(_options.QueueCapacity) { SingleReader = true });
+        _gathering = new(_queue.Reader, _options, _timeProvider);
         // A model run blocks for milliseconds: on a pool thread it would starve the grains.
         new Thread(Run) { IsBackground = true, Name = "EmoStream scorer" }.Start();
     }
@@ -81,11 +83,9 @@ public sealed partial class ScoreBatcher : IAsyncDisposable
     {
         try
         {
-            var gathering = new BatchGathering(_queue.Reader, _options, _timeProvider);
-            while (gathering.Next() is { } batch)
+            while (_gathering.Next() is { } batch)
             {
                 ScoreBatch(batch);
-                gathering.Scored();
             }
 
             _stopped.SetResult();
@@ -134,6 +134,8 @@ public sealed partial class ScoreBatcher : IAsyncDisposable
         try
         {
             var replies = _scorer.Score(batch.ConvertAll(static pending => pending.Request));
+            // Before the callers know: what they do next must find it.
+            _gathering.Scored(batch.Count);
             for (var i = 0; i < batch.Count; i++)
             {
                 batch[i].TrySetResult(replies[i]);

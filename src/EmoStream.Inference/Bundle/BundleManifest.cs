@@ -24,12 +24,12 @@ public sealed record BundleManifest
     /// <summary>Semantic version; a bundle whose scores differ has another version.</summary>
     public required string Version { get; init; }
 
-    public string Description { get; init; } = "";
+    public string Description { get; set; } = "";
 
     public required string License { get; init; }
 
     /// <summary>What the weights were made from, each with its own terms.</summary>
-    public BundleSource[] Sources { get; init; } = [];
+    public BundleSource[] Sources { get; set; } = [];
 
     /// <summary>In the order of the model's logits.</summary>
     public required string[] Labels { get; init; }
@@ -38,11 +38,11 @@ public sealed record BundleManifest
     public required BundleModality[] Modalities { get; init; }
 
     /// <summary>Null in a bundle that only encodes: training starts from such a one.</summary>
-    public BundleContext? Context { get; init; }
+    public BundleContext? Context { get; set; }
 
-    public BundleCalibration? Calibration { get; init; }
+    public BundleCalibration? Calibration { get; set; }
 
-    public BundleTraining? Training { get; init; }
+    public BundleTraining? Training { get; set; }
 
     /// <summary>Relative file name to SHA-256 in hex, of every file the bundle uses.</summary>
     public required Dictionary<string, string> Files { get; init; }
@@ -55,7 +55,7 @@ public sealed record BundleSource
 
     public required string License { get; init; }
 
-    public string? Url { get; init; }
+    public string? Url { get; set; }
 }
 
 /// <summary>One modality that a bundle's model takes.</summary>
@@ -70,7 +70,7 @@ public sealed record BundleModality
     public required int Dimension { get; init; }
 
     /// <summary>Null: only features of <see cref="FeatureSpace"/> are accepted.</summary>
-    public BundleEncoder? Encoder { get; init; }
+    public BundleEncoder? Encoder { get; set; }
 }
 
 /// <summary>Turns raw input of a modality into its descriptor.</summary>
@@ -82,7 +82,7 @@ public sealed record BundleEncoder
 
     public required string Vocabulary { get; init; }
 
-    public bool Lowercase { get; init; } = true;
+    public bool Lowercase { get; set; } = true;
 
     /// <summary>Longest input in tokens, the first and last special token included.</summary>
     public required int MaxTokens { get; init; }
@@ -97,16 +97,16 @@ public sealed record BundleContext
     public required int Window { get; init; }
 
     /// <summary>K: how many later utterances a final score depends on.</summary>
-    public int LookAhead { get; init; }
+    public int LookAhead { get; set; }
 }
 
 /// <summary>Keyed by availability set: modality names joined with <c>+</c>, in the order text, audio, face, body.</summary>
 public sealed record BundleCalibration
 {
     /// <summary>Logits are divided by it; 1 where a set is not listed.</summary>
-    public Dictionary<string, float> Temperatures { get; init; } = [];
+    public Dictionary<string, float> Temperatures { get; set; } = [];
 
-    public BundleConformal? Conformal { get; init; }
+    public BundleConformal? Conformal { get; set; }
 }
 
 /// <summary>Split conformal prediction: a label is in the set when its probability reaches the threshold.</summary>
@@ -120,20 +120,21 @@ public sealed record BundleConformal
 /// <summary>How the weights were made; for people, and to make them again.</summary>
 public sealed record BundleTraining
 {
-    public string[] Data { get; init; } = [];
+    public string[] Data { get; set; } = [];
 
-    public long Seed { get; init; }
+    public long Seed { get; set; }
 
     /// <summary>Git revision of the training code.</summary>
-    public string Revision { get; init; } = "";
+    public string Revision { get; set; } = "";
 
-    public JsonElement Metrics { get; init; }
+    public JsonElement Metrics { get; set; }
 
     /// <summary>Whatever else the training wants to remember.</summary>
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? More { get; init; }
+    public Dictionary<string, JsonElement>? More { get; set; }
 }
 
+// Optional members have setters: the source generator passes init-only ones through a constructor and loses their defaults.
 /// <summary>Strict on purpose: a misspelt member must not silently fall back to a default.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,

@@ -19,7 +19,7 @@ namespace EmoStream.Inference.Encoding;
 public sealed class TextEncoder : IDisposable
 {
     // 2,048 tokens keep the attention of a 12-head encoder below 16 MB at the longest input.
-    private static readonly PaddedGroups Groups = new(MaxCells: 2048, MaxWaste: 0.1);
+    private static readonly PaddedGroups Groups = new(MaxCells: 2048, RunCost: 16, MaxWaste: 0.1);
 
     private readonly OnnxModel _model;
     private readonly int _dimension;

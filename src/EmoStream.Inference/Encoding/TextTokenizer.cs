@@ -13,20 +13,21 @@ public sealed partial class TextTokenizer
 
     private readonly BertTokenizer _tokenizer;
     private readonly int _maxTokens;
+    private readonly bool _uncased;
 
     /// <exception cref="BundleException">The bundle does not encode text, or its vocabulary cannot be read.</exception>
     public TextTokenizer(ModelBundle bundle)
     {
         var encoder = bundle.Manifest.Modalities.FirstOrDefault(modality => modality.Name == Modality.Text)?.Encoder
             ?? throw new BundleException($"{BundleManifest.FileName}: modalities: expected a text encoder: {bundle.Id} does not encode text.");
-        _maxTokens = encoder.MaxTokens;
+        (_maxTokens, _uncased) = (encoder.MaxTokens, encoder.Lowercase);
         try
         {
             _tokenizer = BertTokenizer.Create(bundle.PathOf(encoder.Vocabulary), new BertOptions
             {
                 LowerCaseBeforeTokenization = encoder.Lowercase,
-                // BERT's uncased models were trained without accents.
-                RemoveNonSpacingMarks = encoder.Lowercase,
+                // Accents are off before: see TextFolding.
+                RemoveNonSpacingMarks = false,
                 // The built-in splitter drops $ + < = > ^ ` | ~ and the like, which BERT treats as punctuation.
                 // No special tokens: a "[SEP]" that somebody typed is plain text.
                 PreTokenizer = new RegexPreTokenizer(WordOrSign(), specialTokens: null),
@@ -41,7 +42,7 @@ public sealed partial class TextTokenizer
     /// <summary>Token ids with [CLS] first and [SEP] last, cut to the encoder's length; an empty text gives just these two.</summary>
     public int[] Encode(string text)
     {
-        var ids = _tokenizer.EncodeToIds(Sanitize(text), addSpecialTokens: true);
+        var ids = _tokenizer.EncodeToIds(Prepare(text), addSpecialTokens: true);
         if (ids.Count <= _maxTokens)
         {
             return [.. ids];
@@ -57,14 +58,11 @@ public sealed partial class TextTokenizer
         return cut;
     }
 
-    /// <summary>Cuts what cannot matter, and replaces halves of surrogate pairs, on which Unicode normalisation throws.</summary>
-    private string Sanitize(string text)
+    private string Prepare(string text)
     {
         var limit = _maxTokens * CharactersPerToken;
         var kept = text.Length > limit ? text[..limit] : text;
-        return kept.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')
-            ? System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(kept))
-            : kept;
+        return _uncased ? TextFolding.TakeAccentsOff(kept) : kept;
     }
 
     [GeneratedRegex(@"[\p{P}$+<=>^`|~]|[^\s\p{P}$+<=>^`|~]+")]

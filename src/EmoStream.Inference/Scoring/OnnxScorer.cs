@@ -20,7 +20,7 @@ namespace EmoStream.Inference.Scoring;
 public sealed class OnnxScorer : IScorer, IDisposable
 {
     // 2,048 rows of 768 floats are 6 MB per modality.
-    private static readonly PaddedGroups Groups = new(MaxCells: 2048, MaxWaste: 0.25);
+    private static readonly PaddedGroups Groups = new(MaxCells: 2048, RunCost: 32, MaxWaste: 0.25);
 
     private readonly string[] _modalities;
     private readonly TextEncoder? _encoder;

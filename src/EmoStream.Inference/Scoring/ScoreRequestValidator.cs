@@ -114,7 +114,7 @@ public static class ScoreRequestValidator
         }
 
         // NaN compares false, so this refuses it too.
-        return TensorPrimitives.MaxMagnitude<float>(features.Values) <= Descriptor.MaxMagnitude
+        return Math.Abs(TensorPrimitives.MaxMagnitude<float>(features.Values)) <= Descriptor.MaxMagnitude
             ? null
             : $"expected finite values of at most {Descriptor.MaxMagnitude} (float16)";
     }

@@ -14,13 +14,15 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
     /// <summary>Stands in for the topic's id on brokers that have none: dedupe by offset then holds within this process only.</summary>
     private static readonly string ProcessId = Guid.NewGuid().ToString("n");
 
+    private volatile string? _topicId;
+
     /// <summary>The number of partitions, once the topic is there; fails after <see cref="KafkaStreamOptions.StartTimeout"/>.</summary>
     public async Task<int> GetPartitionsAsync(CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(options.StartTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         using var admin = Admin();
-        var create = options.CreateTopics;
+        var create = options.CreateTopics && options.UseAdminRequests;
         var last = "no answer";
         try
         {
@@ -30,23 +32,21 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
                 try
                 {
                     // 1 topics that exist are left as they are
-                    var topic = await FindAsync(admin, options.Topic);
-                    if (topic is { Partitions: > 0 } && (!create || await FindAsync(admin, options.DeadLetterTopic) is not null))
+                    var partitions = await Task.Run(() => Partitions(admin, options.Topic), either.Token);
+                    if (partitions > 0 && !create)
                     {
-                        return topic.Value.Partitions;
+                        _topicId = await DescribeAsync(admin).WaitAsync(either.Token);
+                        return partitions;
                     }
                     // 2 what is missing is created, once
                     if (create)
                     {
+                        await CreateAsync(admin).WaitAsync(either.Token);
                         create = false;
-                        await CreateAsync(admin);
                         continue;
                     }
-                    // 3 a broker that cannot be asked to create may do it when somebody asks for the metadata
-                    if (options.CreateTopics)
-                    {
-                        await Task.Run(() => admin.GetMetadata(options.Topic, RequestTimeout), either.Token);
-                    }
+                    // 3 a broker that could not be asked to create may do it when somebody asks for the metadata
+                    await Task.Run(() => admin.GetMetadata(options.Topic, RequestTimeout), either.Token);
                     last = "the topic does not exist";
                 }
                 catch (KafkaException e)
@@ -63,35 +63,49 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
         }
     }
 
-    /// <summary>The source that tokens carry: <c>topicId/partition</c>. Blocks; called on the reader's own thread.</summary>
-    public string Source(int partition)
+    /// <summary>The source that tokens carry, <c>topicId/partition</c>.</summary>
+    public string Source(int partition) => $"{_topicId}/{partition}";
+
+    /// <summary>The offsets say that the topic is not the one it was. Blocks; called on the reader's own thread.</summary>
+    public void Refresh()
     {
         using var admin = Admin();
-        var topic = FindAsync(admin, options.Topic).GetAwaiter().GetResult();
-        return $"{topic?.Id ?? ProcessId}/{partition}";
+        _topicId = DescribeAsync(admin).GetAwaiter().GetResult();
     }
 
-    /// <summary>Looks a topic up without creating it; the answer of a broker that is not ready yet throws.</summary>
-    private static async Task<(int Partitions, string? Id)?> FindAsync(IAdminClient admin, string topic)
+    /// <summary>Asks for all topics: to ask for one would create it, where the broker allows that, with its number of partitions.</summary>
+    private static int Partitions(IAdminClient admin, string topic)
     {
-        try
+        foreach (var found in admin.GetMetadata(RequestTimeout).Topics)
         {
-            var result = await admin.DescribeTopicsAsync(
-                TopicCollection.OfTopicNames([topic]), new DescribeTopicsOptions { RequestTimeout = RequestTimeout }).ConfigureAwait(false);
-            var description = result.TopicDescriptions[0];
-            var hasId = description.TopicId is { } id && (id.MostSignificantBits != 0 || id.LeastSignificantBits != 0);
-            return (description.Partitions.Count, hasId ? description.TopicId.ToString() : null);
+            if (found.Topic == topic)
+            {
+                return found.Partitions.Count;
+            }
         }
-        catch (DescribeTopicsException e) when (e.Results.TopicDescriptions[0].Error.Code == ErrorCode.UnknownTopicOrPart)
+        return 0;
+    }
+
+    private async Task<string> DescribeAsync(IAdminClient admin)
+    {
+        if (!options.UseAdminRequests)
         {
-            return null;
+            return ProcessId;
         }
+        var result = await admin.DescribeTopicsAsync(
+            TopicCollection.OfTopicNames([options.Topic]), new DescribeTopicsOptions { RequestTimeout = RequestTimeout }).ConfigureAwait(false);
+        var id = result.TopicDescriptions[0].TopicId;
+        return id is null || (id.MostSignificantBits == 0 && id.LeastSignificantBits == 0) ? ProcessId : id.ToString();
     }
 
     private async Task CreateAsync(IAdminClient admin)
     {
         foreach (var name in new[] { options.Topic, options.DeadLetterTopic })
         {
+            if (await Task.Run(() => Partitions(admin, name)) > 0)
+            {
+                continue;
+            }
             var specification = new TopicSpecification
             {
                 Name = name,

@@ -141,7 +141,6 @@ internal sealed partial class PartitionReader(
     /// <summary>Where to go on: behind the last record read, else at the committed offset, else at the beginning.</summary>
     private void Position(IConsumer<byte[]?, byte[]?> consumer)
     {
-        _source = context.Topics.Source(partition);
         var range = consumer.QueryWatermarkOffsets(_topicPartition, RequestTimeout);
         var wanted = tracker.Next;
         if (wanted is null)
@@ -153,16 +152,19 @@ internal sealed partial class PartitionReader(
         if (from < range.Low)
         {
             // The broker deleted records that nobody had read: retention is shorter than this group was away.
+            context.Topics.Refresh();
             LogGap(partition, from, range.Low.Value, range.Low.Value - from);
             context.Metrics.Lost(partition, range.Low.Value - from);
             from = range.Low.Value;
         }
         else if (from > range.High)
         {
+            context.Topics.Refresh();
             LogShorter(partition, from, range.High.Value);
             from = range.Low.Value;
         }
         tracker.StartAt(from);
+        _source = context.Topics.Source(partition);
         consumer.Assign(new TopicPartitionOffset(_topicPartition, from));
         Volatile.Write(ref _high, range.High.Value);
         LogAssigned(partition, from);

@@ -84,6 +84,19 @@ internal sealed class Conversation(TimelineStore store, string? id = null)
         return result;
     }
 
+    /// <summary>Goes on in a new activation after a commit whose outcome this one never learned, but which now stands.</summary>
+    public async Task<Conversation> ResumeAsync(TimelineStore onStore, TimelineCommit standing)
+    {
+        var next = new Conversation(onStore, Id) { Change = standing.Change, _offset = standing.Offset };
+        foreach (var entry in Entries.Concat(standing.Entries))
+        {
+            next._entries[entry.UtteranceId] = entry;
+        }
+
+        await next.OpenAsync();
+        return next;
+    }
+
     /// <summary>Adds or changes utterances and requires that it worked.</summary>
     public async Task<TimelineCommit> CommitAsync(params IEnumerable<string> utteranceIds)
     {

@@ -146,8 +146,7 @@ public sealed class KafkaBroker : IAsyncDisposable
     private Task ReadyAsync(CancellationToken cancellationToken) =>
         Eventually.TrueAsync(
             _ => Task.Run(IsReady, cancellationToken),
-            () => $"a Kafka broker that answers\n{_process?.Tail()}",
-            cancellationToken: cancellationToken);
+            () => $"a Kafka broker that answers\n{_process?.Tail()}");
 
     private bool IsReady()
     {

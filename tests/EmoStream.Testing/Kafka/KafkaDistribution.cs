@@ -57,7 +57,7 @@ internal sealed record KafkaDistribution(string? Bootstrap, string? Script, stri
             return new(bootstrap, null, null);
         }
 
-        var home = Environment.GetEnvironmentVariable("KAFKA_HOME") is { Length: > 0 } configured ? configured : Repository.Shared("kafka");
+        var home = Environment.GetEnvironmentVariable("KAFKA_HOME") is { Length: > 0 } configured ? configured : Checkout.Shared("kafka");
         if (home is null)
         {
             return new(null, null, null);

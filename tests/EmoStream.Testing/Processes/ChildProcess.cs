@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Xunit;
 
 namespace EmoStream.Testing.Processes;
 
@@ -85,10 +86,11 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>SIGCONT: ends <see cref="Freeze"/>.</summary>
     public void Thaw() => Signal(SigCont);
 
-    /// <summary>Waits for the end and returns the exit status.</summary>
-    public async Task<int> WaitForExitAsync(CancellationToken cancellationToken = default)
+    /// <summary>Waits for the end, at most the given time (the default is <see cref="Eventually.Timeout"/>), and returns the exit status.</summary>
+    public async Task<int> WaitForExitAsync(TimeSpan? timeout = null)
     {
-        await _process.WaitForExitAsync(cancellationToken).WaitAsync(Eventually.Timeout, TimeProvider.System, cancellationToken);
+        var cancellationToken = TestContext.Current.CancellationToken;
+        await _process.WaitForExitAsync(cancellationToken).WaitAsync(timeout ?? Eventually.Timeout, TimeProvider.System, cancellationToken);
         Running.TryRemove(_process.Id, out _);
         return _process.ExitCode;
     }

@@ -79,8 +79,7 @@ public sealed class TimelineClientTests
                 return seen.IsCompleted;
             },
             () => $"connected again; requests: {gateway.Requests.Count}",
-            Patience,
-            cancellationToken: Cancelled);
+            Patience);
 
         Assert.Equal([1L, 2], await seen);
         Assert.Equal("1", gateway.Requests[1].LastEventId);

@@ -117,8 +117,7 @@ public sealed class FollowEndpointTests(GatewayFixture fixture) : IClassFixture<
                 return response.StatusCode == HttpStatusCode.OK;
             },
             () => "still refused after the only follower had left",
-            Patience,
-            cancellationToken: Cancelled);
+            Patience);
 
         async Task<HttpResponseMessage> SendAsync()
         {

@@ -1,7 +1,7 @@
 namespace EmoStream.Testing;
 
 /// <summary>Where the checkout lies that the running test assembly was built from.</summary>
-public static class Repository
+public static class Checkout
 {
     /// <summary>The directory that holds EmoStream.sln.</summary>
     public static string Root { get; } = FindRoot();

@@ -1,0 +1,98 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using EmoStream.Cli.Doctor;
+using EmoStream.Cli.Evaluate;
+using EmoStream.Cli.Features;
+using EmoStream.Cli.Input;
+using EmoStream.Cli.Replay;
+using EmoStream.Cli.Up;
+using EmoStream.Cli.Watch;
+using EmoStream.Inference.Bundle;
+
+namespace EmoStream.Cli;
+
+/// <summary>The command tree, and what every command shares: exit codes, cancellation, help with examples.</summary>
+internal static class CommandLine
+{
+    // How long Ctrl+C waits for a command to end by itself: a silo hands its conversations over first.
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(15);
+
+    /// <summary>Parses and runs; the answer is the process' exit code.</summary>
+    public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error)
+    {
+        var terminal = new Terminal(output, error);
+        var root = new RootCommand("EmoStream: live meetings become emotion timelines.")
+        {
+            UpCommand.Create(terminal),
+            ReplayCommand.Create(terminal),
+            WatchCommand.Create(terminal),
+            EvaluateCommand.Create(terminal),
+            FeaturesCommand.Create(terminal),
+            DoctorCommand.Create(terminal),
+        };
+        UseHelp(root, """
+            Examples:
+              emostream up                              everything in this process, with a sample meeting
+              emostream doctor                          what is missing on this machine, and what to do
+              emostream COMMAND --help                  options, examples and environment of a command
+
+            Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+            """);
+
+        var parsed = root.Parse(args);
+        var configuration = new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = ShutdownTimeout };
+        var exitCode = await parsed.InvokeAsync(configuration);
+        return parsed.Errors.Count > 0 && parsed.Action is ParseErrorAction ? ExitCode.Usage : exitCode;
+    }
+
+    /// <summary>Sets what a command does; failures that a user can do something about become one line and exit code 1.</summary>
+    public static void Run(this Command command, Terminal terminal, Func<ParseResult, CancellationToken, Task<int>> run)
+        => command.SetAction(async (parsed, cancellationToken) =>
+        {
+            try
+            {
+                return await run(parsed, cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return ExitCode.Cancelled;
+            }
+            catch (Exception e) when (e is InputException or BundleException)
+            {
+                terminal.Fail(e.Message);
+                return ExitCode.Failure;
+            }
+            catch (Exception e)
+            {
+                // Ours to mend: whoever reports it needs the trace.
+                terminal.Fail($"unexpected {e.GetType().Name}: {e.Message}");
+                terminal.Error.WriteLine(e.StackTrace);
+                return ExitCode.Failure;
+            }
+        });
+
+    /// <summary>Adds a text below the generated help: examples and environment.</summary>
+    public static void UseHelp(this Command command, string text)
+    {
+        var help = command.Options.OfType<HelpOption>().FirstOrDefault();
+        if (help is null)
+        {
+            command.Options.Add(help = new HelpOption());
+        }
+
+        help.Action = new HelpWithExamples((HelpAction)help.Action!, text);
+    }
+
+    private sealed class HelpWithExamples(HelpAction help, string text) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            var result = help.Invoke(parseResult);
+            parseResult.InvocationConfiguration.Output.WriteLine(text);
+            return result;
+        }
+    }
+}

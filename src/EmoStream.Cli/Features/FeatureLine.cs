@@ -1,0 +1,121 @@
+using System.Text.Json;
+using EmoStream.Cli.Input;
+
+namespace EmoStream.Cli.Features;
+
+/// <summary>A line to which features are added.</summary>
+/// <param name="Root">The line as it is.</param>
+/// <param name="Text">What is encoded.</param>
+internal readonly record struct FeatureLine(JsonElement Root, string Text)
+{
+    /// <summary>Reads a JSONL file.</summary>
+    /// <exception cref="InputException">A line is no JSON object with a text: a training set with holes is worse than none.</exception>
+    public static IEnumerable<FeatureLine> Read(string path)
+    {
+        var number = 0;
+        foreach (var line in File.ReadLines(path))
+        {
+            number++;
+            if (!string.IsNullOrWhiteSpace(line))
+            {
+                yield return Parse(line, number);
+            }
+        }
+    }
+
+    private static FeatureLine Parse(string line, int number)
+    {
+        try
+        {
+            var root = JsonElement.Parse(line);
+            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
+            {
+                throw new InputException($"line {number}: expected a JSON object with a text");
+            }
+
+            if (root.TryGetProperty("features", out var features) && features.ValueKind != JsonValueKind.Object)
+            {
+                throw new InputException($"line {number}: features must be an object");
+            }
+
+            return new FeatureLine(root, text.GetString()!);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new InputException($"line {number}: not JSON", e);
+        }
+    }
+}
+
+/// <summary>Writes lines with their features added.</summary>
+internal sealed class FeatureLineWriter(Stream stream, bool tokens)
+{
+    public void Write(ReadOnlySpan<FeatureLine> lines, ReadOnlySpan<Array> encoded)
+    {
+        for (var i = 0; i < lines.Length; i++)
+        {
+            using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+            {
+                WriteLine(writer, lines[i].Root, encoded[i]);
+            }
+
+            stream.WriteByte((byte)'\n');
+        }
+    }
+
+    private void WriteLine(Utf8JsonWriter writer, JsonElement root, Array encoded)
+    {
+        writer.WriteStartObject();
+        foreach (var member in root.EnumerateObject())
+        {
+            if (!member.NameEquals(tokens ? "tokens" : "features"))
+            {
+                member.WriteTo(writer);
+            }
+        }
+
+        if (tokens)
+        {
+            writer.WritePropertyName("tokens");
+            WriteArray(writer, encoded);
+        }
+        else
+        {
+            writer.WriteStartObject("features");
+            if (root.TryGetProperty("features", out var features))
+            {
+                foreach (var member in features.EnumerateObject().Where(member => !member.NameEquals("text")))
+                {
+                    member.WriteTo(writer);
+                }
+            }
+
+            writer.WritePropertyName("text");
+            WriteArray(writer, encoded);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void WriteArray(Utf8JsonWriter writer, Array values)
+    {
+        writer.WriteStartArray();
+        if (values is float[] floats)
+        {
+            foreach (var value in floats)
+            {
+                writer.WriteNumberValue(value);
+            }
+        }
+        else
+        {
+            foreach (var value in (int[])values)
+            {
+                writer.WriteNumberValue(value);
+            }
+        }
+
+        writer.WriteEndArray();
+    }
+}

@@ -1,0 +1,102 @@
+using EmoStream.Contracts.Events;
+
+namespace EmoStream.Cli.Input;
+
+/// <summary>
+/// Reads utterances from a file, whichever of the known forms it has: event JSONL, dataset JSONL (a line's form is
+/// told by its members), or MELD's CSV (by the file's extension). Lines come one by one; a bad one does not stop it.
+/// </summary>
+/// <param name="path">The file.</param>
+/// <param name="featureSpaces">Feature space by modality: what the dataset form's vectors are; none = vectors are left out.</param>
+internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>? featureSpaces = null)
+{
+    /// <summary>The lines in file order; enumerating again reads the file again.</summary>
+    /// <exception cref="InputException">The file cannot be read.</exception>
+    public IEnumerable<InputLine> Lines()
+    {
+        var lines = path.EndsWith(".csv", StringComparison.OrdinalIgnoreCase)
+            ? MeldCsvReader.Read(path)
+            : ReadJsonLines();
+        using var enumerator = Guard(lines.GetEnumerator);
+        while (Guard(enumerator.MoveNext))
+        {
+            yield return Validate(enumerator.Current);
+        }
+    }
+
+    /// <summary>What must be known before the first record is sent: how many there are and where conversations end.</summary>
+    public InputPlan Plan()
+    {
+        var plan = new InputPlan();
+        foreach (var line in Lines())
+        {
+            plan.Add(line);
+        }
+
+        return plan;
+    }
+
+    private IEnumerable<InputLine> ReadJsonLines()
+    {
+        var number = 0;
+        foreach (var line in File.ReadLines(path))
+        {
+            number++;
+            if (!string.IsNullOrWhiteSpace(line))
+            {
+                yield return JsonLineReader.Read(number, line, featureSpaces);
+            }
+        }
+    }
+
+    private static InputLine Validate(InputLine line)
+        => line.Event is { } e && UtteranceEventValidator.Validate(e) is { } error ? InputLine.Bad(line.Number, error) : line;
+
+    private T Guard<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException(e is FileNotFoundException or DirectoryNotFoundException ? $"{path}: no such file" : $"{path}: {e.Message}", e);
+        }
+    }
+}
+
+/// <summary>Counts of an input file, and the line after which each conversation is over.</summary>
+internal sealed class InputPlan
+{
+    private readonly Dictionary<string, int> _lastLines = [];
+    private readonly HashSet<string> _ended = [];
+
+    /// <summary>Usable lines.</summary>
+    public int Events { get; private set; }
+
+    /// <summary>Unusable lines.</summary>
+    public int Errors { get; private set; }
+
+    /// <summary>Different conversations.</summary>
+    public int Conversations => _lastLines.Count;
+
+    public void Add(InputLine line)
+    {
+        if (line.Event is not { } e)
+        {
+            Errors++;
+            return;
+        }
+
+        Events++;
+        _lastLines[e.ConversationId] = line.Number;
+        if (e.Kind == UtteranceKind.End)
+        {
+            _ended.Add(e.ConversationId);
+        }
+    }
+
+    /// <summary>Whether the line is the last of its conversation and the file does not end it by itself.</summary>
+    public bool NeedsEndAfter(InputLine line)
+        => line.Event is { } e && _lastLines[e.ConversationId] == line.Number && !_ended.Contains(e.ConversationId);
+}

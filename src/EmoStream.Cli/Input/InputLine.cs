@@ -1,0 +1,16 @@
+using EmoStream.Contracts.Events;
+
+namespace EmoStream.Cli.Input;
+
+/// <summary>One record of an input file: an event, or the reason why there is none.</summary>
+/// <param name="Number">Line number in the file, from 1.</param>
+/// <param name="Event">The event; valid by the rules of <see cref="UtteranceEventValidator"/>.</param>
+/// <param name="Label">The annotated emotion, where the file has one.</param>
+/// <param name="Error">Why the line is unusable; names members and positions.</param>
+internal readonly record struct InputLine(int Number, UtteranceEvent? Event, string? Label, string? Error)
+{
+    public static InputLine Bad(int number, string error) => new(number, null, null, error);
+}
+
+/// <summary>An input file that cannot be read at all: missing, no access, no such columns.</summary>
+internal sealed class InputException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,0 +1,33 @@
+using EmoStream.Contracts.Events;
+
+namespace EmoStream.Cli.Replay;
+
+/// <summary>
+/// Holds events back until their time has come: a conversation's clock starts with its first event that has a time, and
+/// runs <c>speed</c> times as fast as the wall clock. Events without a time follow at once.
+/// </summary>
+/// <param name="timeProvider">The clock.</param>
+/// <param name="speed">How much faster than real time; null sends everything at once.</param>
+internal sealed class ReplayPacer(TimeProvider timeProvider, double? speed)
+{
+    private readonly Dictionary<string, (long Timestamp, long FirstMs)> _origins = [];
+
+    /// <summary>Completes when the event is due.</summary>
+    public Task WaitAsync(UtteranceEvent e, CancellationToken cancellationToken)
+    {
+        if (speed is not { } factor || e.StartMs is not { } startMs)
+        {
+            return Task.CompletedTask;
+        }
+
+        if (!_origins.TryGetValue(e.ConversationId, out var origin))
+        {
+            _origins.Add(e.ConversationId, (timeProvider.GetTimestamp(), startMs));
+            return Task.CompletedTask;
+        }
+
+        var due = TimeSpan.FromMilliseconds((startMs - origin.FirstMs) / factor);
+        var wait = due - timeProvider.GetElapsedTime(origin.Timestamp);
+        return wait > TimeSpan.Zero ? Task.Delay(wait, timeProvider, cancellationToken) : Task.CompletedTask;
+    }
+}

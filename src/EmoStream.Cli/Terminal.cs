@@ -1,0 +1,62 @@
+using Spectre.Console;
+
+namespace EmoStream.Cli;
+
+/// <summary>
+/// Where commands write: results to standard output, progress and complaints to standard error, so that a redirected
+/// result is nothing but the result. Spectre.Console honours NO_COLOR and drops colours and cursor movements when redirected.
+/// </summary>
+internal sealed class Terminal
+{
+    // Tables of redirected output must not wrap: a line is a row for the tools that read it.
+    private const int RedirectedWidth = 400;
+
+    public Terminal(TextWriter output, TextWriter error)
+    {
+        (Output, Error) = (output, error);
+        Out = Create(output, Console.IsOutputRedirected || output != Console.Out);
+        Err = Create(error, Console.IsErrorRedirected || error != Console.Error);
+    }
+
+    /// <summary>Standard output, for text that is not to be formatted (JSON).</summary>
+    public TextWriter Output { get; }
+
+    /// <summary>Standard error, unformatted.</summary>
+    public TextWriter Error { get; }
+
+    public IAnsiConsole Out { get; }
+
+    public IAnsiConsole Err { get; }
+
+    /// <summary>Whether a person watches standard output: live displays are drawn only then.</summary>
+    public bool IsLive => Out.Profile.Capabilities.Interactive && Out.Profile.Capabilities.Ansi;
+
+    /// <summary>One complaint, and what to do about it.</summary>
+    public void Fail(string message, string? remedy = null)
+    {
+        Err.MarkupLineInterpolated($"[red]error:[/] {message}");
+        if (remedy is not null)
+        {
+            Err.MarkupLineInterpolated($"       {remedy}");
+        }
+    }
+
+    private static IAnsiConsole Create(TextWriter writer, bool redirected)
+    {
+        var settings = new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) };
+        if (redirected)
+        {
+            settings.Ansi = AnsiSupport.No;
+            settings.ColorSystem = ColorSystemSupport.NoColors;
+            settings.Interactive = InteractionSupport.No;
+        }
+
+        var console = AnsiConsole.Create(settings);
+        if (redirected)
+        {
+            console.Profile.Width = RedirectedWidth;
+        }
+
+        return console;
+    }
+}

@@ -1,0 +1,175 @@
+"""Reads the JSON Lines data of the product: one utterance per line, in dialogue order.
+
+{"conversationId":"c1","utteranceId":"u1","index":0,"speaker":"Ann","startMs":0,"endMs":900,"text":"Hi!",
+ "label":"joy","tokens":[101,7632,999,102],"features":{"text":[0.1,-0.2]}}
+
+`tokens` and `features` are written by `emostream features`, so that training and serving cannot drift.
+Corpora of single texts carry `labels` (a list) instead of `label` and need no conversation or speaker.
+"""
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+
+from .errors import DataError, UserError
+
+
+MODALITIES = ("text", "audio", "face", "body")
+
+
+@dataclass
+class Utterance:
+    """One line of a data file; `line` is its number, for errors found later."""
+
+    line: int
+    conversation: str
+    utterance: str
+    speaker: str
+    label: str | None
+    labels: tuple[str, ...]
+    tokens: list[int] | None
+    features: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def read_utterances(path: Path) -> Iterator[Utterance]:
+    """Yields every line, checked for types; blank lines are skipped."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    with open(path, encoding="utf-8") as lines:
+        for number, text in enumerate(lines, 1):
+            if text.strip():
+                yield _parse(path, number, text)
+
+
+def _parse(path: Path, number: int, text: str) -> Utterance:
+    try:
+        raw = json.loads(text)
+    except json.JSONDecodeError as e:
+        raise DataError(path, number, f"not JSON: {e.msg} at column {e.colno}") from None
+    if not isinstance(raw, dict):
+        raise DataError(path, number, "expected a JSON object")
+
+    def string(name: str, default: str | None) -> str | None:
+        value = raw.get(name, default)
+        if value is not None and not isinstance(value, str):
+            raise DataError(path, number, f"{name} must be a string")
+        return value
+
+    labels = raw.get("labels", [])
+    if not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
+        raise DataError(path, number, "labels must be a list of strings")
+    tokens = raw.get("tokens")
+    if tokens is not None and not (isinstance(tokens, list) and tokens and all(type(x) is int and x >= 0 for x in tokens)):
+        raise DataError(path, number, "tokens must be a non-empty list of token ids")
+    features = raw.get("features") or {}
+    if not isinstance(features, dict):
+        raise DataError(path, number, "features must be an object of lists of numbers")
+    return Utterance(number, string("conversationId", "") or "", string("utteranceId", None) or string("id", "") or "",
+                     string("speaker", "") or "", string("label", None), tuple(labels), tokens,
+                     {m: _vector(path, number, m, v) for m, v in features.items() if v is not None})
+
+
+def _vector(path: Path, number: int, modality: str, value: object) -> np.ndarray:
+    if not isinstance(value, list) or not all(type(x) in (int, float) for x in value):
+        raise DataError(path, number, f"features.{modality} must be a list of numbers")
+    if not all(math.isfinite(x) for x in value):
+        raise DataError(path, number, f"features.{modality} holds a number that is not finite")
+    return np.asarray(value, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One input of the context model: its name in the data, its vector space and that space's size."""
+
+    name: str
+    feature_space: str
+    dimension: int
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a data set holds: labels, modalities, licence. Read from the [dataset] part of a configuration."""
+
+    name: str
+    labels: tuple[str, ...]
+    modalities: tuple[Modality, ...]
+    licence: str
+    url: str
+
+    @staticmethod
+    def parse(raw: dict, where: object) -> "Description":
+        def need(table: dict, key: str, kind: type) -> object:
+            if not isinstance(table.get(key), kind):
+                raise UserError(f"{where}: {key} must be given as {kind.__name__}")
+            return table[key]
+
+        labels = tuple(need(raw, "labels", list))
+        if len(labels) < 2 or len(set(labels)) != len(labels) or not all(isinstance(x, str) for x in labels):
+            raise UserError(f"{where}: labels must be two or more different strings")
+        modalities = []
+        for entry in raw.get("modalities", []):
+            dimension = need(entry, "dimension", int)
+            if dimension < 1:
+                raise UserError(f"{where}: dimension of a modality must be positive")
+            modalities.append(Modality(need(entry, "name", str), need(entry, "feature_space", str), dimension))
+        unknown = [m.name for m in modalities if m.name not in MODALITIES]
+        if unknown:
+            raise UserError(f"{where}: {unknown[0]!r} is not a modality; known are {', '.join(MODALITIES)}")
+        if len({m.name for m in modalities}) != len(modalities):
+            raise UserError(f"{where}: a modality is described twice")
+        return Description(need(raw, "name", str), labels, tuple(modalities), raw.get("license", "unknown"), raw.get("url", ""))
+
+
+@dataclass
+class Dialogue:
+    """One conversation as arrays: features per modality [rows, dim], available [rows, M], speaker and label [rows]."""
+
+    conversation: str
+    utterances: list[str]
+    features: dict[str, np.ndarray]
+    available: np.ndarray
+    speaker: np.ndarray
+    label: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.speaker)
+
+
+def read_dialogues(path: Path, description: Description) -> list[Dialogue]:
+    """Groups a file's utterances by conversation; a label outside the description or a wrong vector length is an error."""
+    index = {label: i for i, label in enumerate(description.labels)}
+    groups: dict[str, list[Utterance]] = {}
+    for u in read_utterances(path):
+        if not u.conversation or not u.utterance:
+            raise DataError(path, u.line, "conversationId and utteranceId are needed")
+        if u.label not in index:
+            raise DataError(path, u.line, f"label {u.label!r} is not one of {', '.join(description.labels)}")
+        for m in description.modalities:
+            if m.name in u.features and len(u.features[m.name]) != m.dimension:
+                raise DataError(path, u.line, f"features.{m.name} has {len(u.features[m.name])} numbers, "
+                                              f"{m.feature_space} has {m.dimension}")
+        groups.setdefault(u.conversation, []).append(u)
+    if not groups:
+        raise UserError(f"{path}: holds no utterance")
+    dialogues = []
+    for conversation, rows in groups.items():
+        local: dict[str, int] = {}
+        features, available = {}, np.zeros((len(rows), len(description.modalities)), dtype=bool)
+        for j, m in enumerate(description.modalities):
+            block = np.zeros((len(rows), m.dimension), dtype=np.float32)
+            for t, u in enumerate(rows):
+                if m.name in u.features:
+                    block[t], available[t, j] = u.features[m.name], True
+            features[m.name] = block
+        dialogues.append(Dialogue(conversation, [u.utterance for u in rows], features, available,
+                                  np.array([local.setdefault(u.speaker, len(local)) for u in rows], dtype=np.int64),
+                                  np.array([index[u.label] for u in rows], dtype=np.int64)))
+    if not any(d.available.any() for d in dialogues):
+        raise UserError(f"{path}: no utterance carries features of {', '.join(m.name for m in description.modalities)}; "
+                        "write them with `emostream features`")
+    return dialogues

@@ -1,0 +1,168 @@
+"""Calibration, the bundle, and the command line that makes it."""
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import LABELS, TINY, write_lines
+from emostream_training import calibration, metrics
+from emostream_training.__main__ import main
+from emostream_training.bundle import choose_look_ahead
+from onnx_numpy import run as run_numpy
+
+CONFIG = """
+[dataset]
+name = "toy"
+labels = ["calm", "glad", "cross"]
+[[dataset.modalities]]
+name = "text"
+feature_space = "text/toy@1"
+dimension = 32
+[context]
+window = 2
+width = 16
+heads = 2
+joint = 8
+hidden = 16
+[train]
+epochs = 2
+[bundle]
+name = "toy"
+version = "0.1.0"
+license = "none"
+description = "A toy."
+data = ["toy train"]
+[[bundle.sources]]
+name = "toy"
+license = "none"
+url = "none"
+"""
+
+
+def test_metrics_of_a_known_confusion():
+    truth, logits = np.array([0, 0, 0, 1, 1, 2]), np.eye(3)[[0, 0, 1, 1, 1, 1]]
+    m = metrics.classification(truth, logits)
+    f1 = [0.8, 2 / 3, 0.0]
+    assert m["weightedF1"] == pytest.approx((3 * f1[0] + 2 * f1[1]) / 6)
+    assert m["macroF1"] == pytest.approx(sum(f1) / 3) and m["accuracy"] == pytest.approx(4 / 6)
+
+
+def sample(n, temperature, seed=0):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (n, 5))
+    p = metrics.softmax(logits)
+    return logits * temperature, np.array([rng.choice(5, p=row) for row in p])
+
+
+def test_temperature_is_found():
+    logits, label = sample(20000, 2.5)
+    assert calibration.fit_temperature(logits, label) == pytest.approx(2.5, rel=0.05)
+    p = metrics.softmax(logits)
+    assert calibration.ece(metrics.softmax(logits / 2.5), label) < 0.02 < calibration.ece(p, label)
+
+
+def test_conformal_sets_cover_what_they_promise():
+    logits, label = sample(4000, 1.0)
+    p = metrics.softmax(logits)
+    threshold = calibration.conformal_threshold(p[:2000], label[:2000], 0.9)
+    covered, size = calibration.coverage_of(p[2000:], label[2000:], threshold)
+    assert 0.88 < covered < 0.92 and 1 < size < 5
+    assert calibration.conformal_threshold(p[:5], label[:5], 0.9) == 0  # too few to exclude anything
+
+
+def test_look_ahead_is_chosen_only_when_it_gains(monkeypatch):
+    class Held:
+        label = np.zeros(200, dtype=int)
+
+    def gaining(right_at):
+        def predict(model, held, k):
+            logits = np.zeros((200, 2))
+            logits[:, 1] = 1
+            logits[: right_at[k], 1] = -1
+            return [logits]
+        monkeypatch.setattr("emostream_training.bundle.predict", predict)
+        return choose_look_ahead(None, [Held])[0]
+
+    assert gaining([100, 100, 101, 100]) == 0
+    assert gaining([100, 100, 110, 120]) == 2
+
+
+@pytest.fixture
+def made(bert, tmp_path):
+    """Runs `encoder`, writes features with the exported file as the product does, runs `train`."""
+    write_lines(tmp_path / "vocab.txt", [f"w{i}" for i in range(TINY.vocab_size)])
+    torch.save({"encoder": bert.state_dict(), "config": TINY.to_json()}, tmp_path / "encoder.pt")
+    (tmp_path / "c.toml").write_text(CONFIG)
+    assert main(["encoder", "--config", f"{tmp_path}/c.toml", "--encoder", f"{tmp_path}/encoder.pt", "--vocabulary",
+                 f"{tmp_path}/vocab.txt", "--max-tokens", "12", "--out", f"{tmp_path}/enc"]) == 0
+    rng = np.random.default_rng(0)
+    for name, dialogues in (("train", 20), ("dev", 12)):
+        rows = []
+        for c in range(dialogues):
+            for u in range(5):
+                y = int(rng.integers(0, 3))
+                ids = np.array([[1, 10 + y, int(rng.integers(20, 40)), 2]])
+                values = run_numpy(tmp_path / "enc/text-encoder.onnx", {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+                rows.append({"conversationId": f"{name}{c}", "utteranceId": f"{name}{c}-{u}", "speaker": str(u % 2),
+                             "label": LABELS[y], "features": {"text": values["descriptor"][0].astype(np.float16).tolist()}})
+        write_lines(tmp_path / f"{name}.jsonl", rows)
+    assert main(["train", "--config", f"{tmp_path}/c.toml", "--data", f"{tmp_path}/train.jsonl", "--dev", f"{tmp_path}/dev.jsonl",
+                 "--out", f"{tmp_path}/run"]) == 0
+    return tmp_path
+
+
+def bundle(made, **changes):
+    options = {"config": made / "c.toml", "context": made / "run/context.pt", "encoder": made / "enc", "dev": made / "dev.jsonl",
+               "out": made / "out", "revision": "abc", "logits": made / "logits.json", **changes}
+    return main(["bundle", *[x for k, v in options.items() for x in (f"--{k}", str(v))]])
+
+
+def test_bundle_holds_what_its_manifest_says(made):
+    assert bundle(made) == 0
+    manifest = json.loads((made / "out/manifest.json").read_text())
+    assert set(manifest) == {"name", "version", "description", "license", "sources", "labels", "modalities", "context",
+                             "calibration", "training", "files"}
+    assert sorted(p.name for p in (made / "out").iterdir()) == sorted([*manifest["files"], "manifest.json", "README.md"])
+    for name, digest in manifest["files"].items():
+        assert hashlib.sha256((made / "out" / name).read_bytes()).hexdigest() == digest
+    assert manifest["modalities"][0]["encoder"]["maxTokens"] == 12 and manifest["context"]["window"] == 2
+    assert set(manifest["calibration"]["temperatures"]) == {"text"}
+    figures = manifest["training"]["metrics"]["dev"]["text"]
+    assert figures["utterances"] == 60 and figures["dialogues"] == 12
+    logits = json.loads((made / "logits.json").read_text())
+    assert len(logits) == 60 and len(logits["dev0-0"]) == 3
+    guess = [int(np.argmax(logits[json.loads(line)["utteranceId"]])) for line in (made / "dev.jsonl").read_text().splitlines()]
+    truth = [LABELS.index(json.loads(line)["label"]) for line in (made / "dev.jsonl").read_text().splitlines()]
+    assert np.mean(np.array(guess) == truth) == pytest.approx(figures["accuracy"], abs=1e-4)
+
+
+def test_bundle_refuses_what_does_not_belong_together(made, capsys):
+    (made / "enc/vocab.txt").write_text("changed\n")
+    assert bundle(made) == 1 and "differs from its manifest" in capsys.readouterr().err
+    (made / "c.toml").write_text(CONFIG.replace("text/toy@1", "text/toy@2"))
+    assert bundle(made) == 1 and "other labels or modalities" in capsys.readouterr().err
+
+
+def test_exit_codes_and_messages(tmp_path, capsys):
+    for arguments in ([], ["walk"], ["train"]):
+        with pytest.raises(SystemExit) as e:
+            main(arguments)
+        assert e.value.code == 2
+    (tmp_path / "c.toml").write_text(CONFIG)
+    bad = write_lines(tmp_path / "bad.jsonl", ["{"])
+    run = lambda *more: main(["train", "--config", f"{tmp_path}/c.toml", "--data", str(bad), "--dev", str(bad), "--out", f"{tmp_path}/o", *more])
+    assert run() == 1 and f"{bad}:1: not JSON" in capsys.readouterr().err
+    (tmp_path / "c.toml").write_text(CONFIG.replace("epochs = 2", "epoks = 2"))
+    assert run() == 1 and "unknown key epoks" in capsys.readouterr().err
+
+
+def test_every_command_has_help():
+    for command in ("finetune", "encoder", "train", "bundle"):
+        done = subprocess.run([sys.executable, "-m", "emostream_training", command, "--help"], capture_output=True, text=True,
+                              cwd=Path(__file__).parents[1], timeout=60)
+        assert done.returncode == 0 and "--config" in done.stdout

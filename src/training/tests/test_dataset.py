@@ -1,0 +1,54 @@
+"""Data files and descriptions: what is read, and that errors name file and line."""
+import pytest
+
+from conftest import write_lines
+from emostream_training.dataset import Description, read_dialogues, read_utterances
+from emostream_training.errors import DataError, UserError
+
+GOOD = {"conversationId": "a", "utteranceId": "1", "speaker": "x", "label": "calm", "features": {"text": [1, 2]}}
+
+
+def test_rows_group_by_conversation_in_order(tmp_path, describe):
+    rows = [GOOD, {**GOOD, "conversationId": "b", "utteranceId": "2", "label": "glad"},
+            {**GOOD, "utteranceId": "3", "speaker": "y", "features": None}, {**GOOD, "utteranceId": "4"}]
+    first, second = read_dialogues(write_lines(tmp_path / "d.jsonl", rows), describe(("text", 2), ("audio", 1)))
+    assert first.utterances == ["1", "3", "4"] and second.utterances == ["2"]
+    assert first.speaker.tolist() == [0, 1, 0]
+    assert first.available.tolist() == [[True, False], [False, False], [True, False]]
+    assert first.features["text"].tolist() == [[1, 2], [0, 0], [1, 2]] and first.features["audio"].shape == (3, 1)
+    assert second.label.tolist() == [1]
+
+
+@pytest.mark.parametrize("bad, message", [
+    ("{not json", "not JSON"), ("[]", "expected a JSON object"), ({**GOOD, "label": "odd"}, "label 'odd'"),
+    ({**GOOD, "features": {"text": [1, 2, 3]}}, "has 3 numbers"), ({**GOOD, "features": {"text": ["x", 1]}}, "list of numbers"),
+    ('{"conversationId":"a","utteranceId":"2","label":"calm","features":{"text":[NaN,1]}}', "not finite"),
+    ({**GOOD, "conversationId": ""}, "conversationId"), ({**GOOD, "tokens": []}, "tokens"), ({**GOOD, "speaker": 3}, "speaker"),
+])
+def test_bad_line_names_file_and_line(tmp_path, describe, bad, message):
+    path = write_lines(tmp_path / "d.jsonl", [GOOD, "", bad])
+    with pytest.raises(DataError) as e:
+        read_dialogues(path, describe(("text", 2)))
+    assert str(e.value).startswith(f"{path}:3: ") and message in str(e.value)
+
+
+def test_file_without_the_described_features_is_refused(tmp_path, describe):
+    with pytest.raises(UserError, match="emostream features"):
+        read_dialogues(write_lines(tmp_path / "d.jsonl", [{**GOOD, "features": {"face": [1]}}]), describe(("text", 2)))
+
+
+def test_missing_file_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        list(read_utterances(tmp_path / "none.jsonl"))
+
+
+def test_description_takes_any_set_of_modalities():
+    raw = {"name": "n", "labels": ["a", "b"], "modalities": [{"name": "audio", "feature_space": "audio/x@2", "dimension": 15},
+                                                             {"name": "face", "feature_space": "face/y@1", "dimension": 35}]}
+    d = Description.parse(raw, "here")
+    assert [(m.name, m.feature_space, m.dimension) for m in d.modalities] == [("audio", "audio/x@2", 15), ("face", "face/y@1", 35)]
+    for wrong in ({"labels": ["a"]}, {"labels": ["a", "a"]}, {"name": 3}, {"modalities": raw["modalities"][:1] * 2},
+                  {"modalities": [{"name": "smell", "feature_space": "s@1", "dimension": 1}]},
+                  {"modalities": [{"name": "text", "feature_space": "s@1", "dimension": 0}]}):
+        with pytest.raises(UserError, match="here"):
+            Description.parse({**raw, **wrong}, "here")

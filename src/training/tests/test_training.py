@@ -1,0 +1,155 @@
+"""Training runs: they learn, they resume exactly, and their loss does what it says."""
+import csv
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import LABELS, SIZES, TINY, echo_dialogues, write_lines
+from emostream_training import checkpoint
+from emostream_training.bert import Bert
+from emostream_training.errors import DataError, UserError
+from emostream_training.finetune import FinetuneOptions, finetune
+from emostream_training.losses import Loss, LossOptions, class_weights, drop_modalities, info_nce
+from emostream_training.train import TrainOptions, fit, load_context, predict, score
+
+OPTIONS = TrainOptions(epochs=14, batch=8, learning_rate=1e-2, average=0.9, patience=14)
+
+
+def run(describe, out, options=OPTIONS, **parts):
+    return fit(options, SIZES, LossOptions(**parts), describe(("text", 4)), echo_dialogues(120, 1), echo_dialogues(20, 2), out, 7)
+
+
+def test_context_is_learnt_from_the_row_before(describe, tmp_path):
+    best = run(describe, tmp_path)
+    assert best["weightedF1"] > 0.95
+    model, stored = load_context(tmp_path / "context.pt")
+    held = echo_dialogues(20, 2)
+    assert score(model, held)["weightedF1"] == pytest.approx(best["weightedF1"]) and stored["labels"] == list(LABELS)
+    blind = [d for d in echo_dialogues(20, 2)]
+    for d in blind:
+        d.features["text"] = d.features["text"][np.random.default_rng(0).permutation(len(d))]
+    assert score(model, blind)["weightedF1"] < 0.7
+
+
+def test_row_without_text_is_told_by_its_context(describe, tmp_path):
+    run(describe, tmp_path, empty=0.3)
+    model, _ = load_context(tmp_path / "context.pt")
+    held = echo_dialogues(20, 2)
+    for d in held:
+        d.available[-1] = False
+    right = [x[-1].argmax() == d.label[-1] for d, x in zip(held, predict(model, held))]
+    assert np.mean(right) > 0.9
+
+
+def test_train_resumes_to_the_same_weights(describe, tmp_path, monkeypatch):
+    short = TrainOptions(epochs=4, batch=8)
+    run(describe, tmp_path / "whole", short)
+    write, calls = checkpoint.CsvLog.write, []
+
+    def interrupted(self, **row):
+        calls.append(row)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        write(self, **row)
+
+    with monkeypatch.context() as m:
+        m.setattr(checkpoint.CsvLog, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(describe, tmp_path / "cut", short)
+    run(describe, tmp_path / "cut", short)
+    whole, cut = (checkpoint.load(tmp_path / d / "checkpoint.pt") for d in ("whole", "cut"))
+    assert all(torch.equal(whole["model"][k], cut["model"][k]) for k in whole["model"])
+    with open(tmp_path / "cut" / "log.csv") as f:
+        assert [r["epoch"] for r in csv.DictReader(f)] == ["1", "2", "3", "4"]
+
+
+def corpus(path, count, seed, many=False):
+    rng = random.Random(seed)
+    rows = []
+    for i in range(count):
+        c = rng.randrange(3)
+        tokens = [1] + [rng.randrange(20, 40) for _ in range(rng.randrange(1, 6))] + [10 + c, 2]
+        rows.append({"id": str(i), "text": "-", "tokens": tokens, **({"labels": [LABELS[c]]} if many else {"label": LABELS[c]})})
+    return write_lines(path, rows)
+
+
+@pytest.fixture
+def start(tmp_path):
+    torch.manual_seed(2)
+    torch.save({"encoder": Bert(TINY).state_dict(), "config": TINY.to_json()}, tmp_path / "start.pt")
+    return tmp_path / "start.pt"
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_finetune_learns_a_word(tmp_path, start, many):
+    o = FinetuneOptions(labels="many" if many else "one", epochs=6, batch=8, learning_rate=3e-3, head_factor=3, average=0.9)
+    figures = finetune(o, list(LABELS), corpus(tmp_path / "t", 400, 1, many), corpus(tmp_path / "d", 80, 2, many), start, tmp_path / "out", 1)
+    assert figures["macroF1"] > 0.9
+
+
+def test_finetune_resumes_to_the_same_weights(tmp_path, start, monkeypatch):
+    data, dev = corpus(tmp_path / "t", 96, 1), corpus(tmp_path / "d", 20, 2)
+    o = FinetuneOptions(labels="one", epochs=2, batch=8, checkpoint_every=5, learning_rate=1e-3)
+    go = lambda out: finetune(o, list(LABELS), data, dev, start, tmp_path / out, 1)
+    go("whole")
+    save, calls = checkpoint.save, []
+
+    def interrupted(path, **content):
+        save(path, **content)
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as m:
+        m.setattr(checkpoint, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            go("cut")
+    go("cut")
+    whole, cut = (checkpoint.load(tmp_path / d / "encoder.pt") for d in ("whole", "cut"))
+    assert all(torch.equal(whole["encoder"][k], cut["encoder"][k]) for k in whole["encoder"])
+    with pytest.raises(UserError, match="another run"):
+        finetune(o, list(LABELS), data, dev, start, tmp_path / "cut", 2)
+
+
+def test_finetune_needs_tokens(tmp_path, start):
+    bad = write_lines(tmp_path / "bad", [{"text": "x", "label": "calm"}])
+    with pytest.raises(DataError, match="bad:1: lacks tokens"):
+        finetune(FinetuneOptions(labels="one"), list(LABELS), bad, bad, start, tmp_path / "out", 1)
+
+
+def test_dropping_spares_one_modality_and_invents_none():
+    torch.manual_seed(0)
+    available = torch.rand(64, 9, 3) > 0.3
+    kept = drop_modalities(available, LossOptions())
+    assert not (kept & ~available).any()
+    assert (kept.any(-1) == available.any(-1)).all()
+    assert 0.2 < kept.sum() / available.sum() < 0.9
+    assert (drop_modalities(available, LossOptions(empty=1.0)) == False).all()  # noqa: E712
+
+
+def test_loss_of_two_modalities_reaches_every_parameter(context):
+    model = context(("text", 5), ("audio", 3))
+    torch.manual_seed(1)
+    loss_of = Loss(LossOptions(label_guided=0.1, teach=0.1, ceiling=0.4), torch.tensor([3, 2, 1]))
+    given, present = torch.ones(2, 6, 2, dtype=torch.bool), torch.ones(2, 6, dtype=torch.bool)
+    kept = given.clone()
+    kept[0, :, 0], kept[1, :, 1] = False, False
+    speaker, label = torch.arange(6).remainder(2).expand(2, 6), torch.randint(0, 3, (2, 6))
+    inputs = [torch.randn(2, 6, 5), torch.randn(2, 6, 3)]
+    full, part = (model(inputs, a, speaker, present, torch.tensor(1)) for a in (given, kept))
+    loss_of(full, part, given, kept, present, label).backward()
+    without = [n for n, p in [*model.named_parameters(), *loss_of.named_parameters()] if p.grad is None or not p.grad.abs().sum() > 0]
+    assert without == []
+
+
+def test_info_nce_is_lower_for_aligned_rows():
+    a = torch.nn.functional.normalize(torch.randn(8, 4), dim=-1)
+    assert info_nce(a, a, torch.tensor(10.0)) < info_nce(a, a.roll(1, 0), torch.tensor(10.0))
+
+
+def test_class_weights_average_to_one_over_utterances():
+    counts = torch.tensor([90, 9, 1])
+    weight = class_weights(counts, 0.5)
+    assert (weight * counts).sum() / counts.sum() == pytest.approx(1) and weight[2] / weight[0] == pytest.approx(90**0.5, rel=1e-4)

@@ -1,0 +1,57 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EmoStream.IntegrationTests.Streaming.Kafka;
+
+/// <summary>The value of one of the provider's counters, for one host: other tests run in the same process.</summary>
+internal sealed class CounterProbe(string name) : IDisposable
+{
+    private readonly MeterListener _listener = new();
+    private readonly Lock _lock = new();
+    private readonly List<(long Value, TaskCompletionSource Met)> _waits = [];
+    private long _value;
+
+    public long Value => Interlocked.Read(ref _value);
+
+    public void Listen(IServiceProvider services)
+    {
+        var factory = services.GetRequiredService<IMeterFactory>();
+        _listener.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Name == name && ReferenceEquals(instrument.Meter.Scope, factory))
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        _listener.SetMeasurementEventCallback<long>((_, measurement, _, _) => Add(measurement));
+        _listener.Start();
+    }
+
+    public async Task AtLeast(long value)
+    {
+        var met = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_lock)
+        {
+            _waits.Add((value, met));
+        }
+        Add(0);
+        await met.Task.WaitAsync(EmoStream.Testing.Eventually.Timeout, TestContext.Current.CancellationToken);
+    }
+
+    private void Add(long measurement)
+    {
+        lock (_lock)
+        {
+            Interlocked.Add(ref _value, measurement);
+            foreach (var (value, met) in _waits)
+            {
+                if (_value >= value)
+                {
+                    met.TrySetResult();
+                }
+            }
+        }
+    }
+
+    public void Dispose() => _listener.Dispose();
+}

@@ -1,0 +1,113 @@
+using System.Collections.Concurrent;
+using System.Text;
+using EmoStream.Streaming.Kafka;
+using Orleans.Streams;
+using Orleans.Streams.Core;
+
+namespace EmoStream.IntegrationTests.Streaming.Kafka;
+
+/// <summary>A grain per stream that hands every delivery to the test's <see cref="Probe"/>.</summary>
+[ImplicitStreamSubscription(ProbeAdapter.Namespace)]
+public sealed class ProbeGrain(Probe probe) : Grain, IGrainWithStringKey, IStreamSubscriptionObserver, IAsyncBatchObserver<string>
+{
+    public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => handleFactory.Create<string>().ResumeAsync(this);
+
+    public Task OnNextAsync(IList<SequentialItem<string>> items) => probe.DeliverAsync(this.GetPrimaryKeyString(), items);
+
+    public Task OnErrorAsync(Exception ex) => Task.CompletedTask;
+}
+
+/// <summary>What the grains of one test got, and what the test makes them do.</summary>
+public sealed class Probe
+{
+    private readonly Lock _lock = new();
+    private readonly List<(Func<Probe, bool> Condition, TaskCompletionSource Met)> _waits = [];
+
+    /// <summary>Runs before a delivery counts; what it throws goes back to the provider.</summary>
+    public Func<string, IList<SequentialItem<string>>, Task> Before { get; set; } = (_, _) => Task.CompletedTask;
+
+    /// <summary>Events by stream, in the order they were taken.</summary>
+    public ConcurrentDictionary<string, List<(string Value, long Offset)>> Taken { get; } = new();
+
+    public int Count { get; private set; }
+
+    public int Deliveries { get; private set; }
+
+    public int Attempts { get; private set; }
+
+    public async Task DeliverAsync(string stream, IList<SequentialItem<string>> items)
+    {
+        Change(() => Attempts++);
+        await Before(stream, items);
+        Change(() =>
+        {
+            var taken = Taken.GetOrAdd(stream, _ => []);
+            foreach (var item in items)
+            {
+                taken.Add((item.Item, ((KafkaSequenceToken)item.Token).Offset));
+            }
+            Count += items.Count;
+            Deliveries++;
+        });
+    }
+
+    /// <summary>Armed at once, met when the condition holds after some change; fails after the tests' shared timeout.</summary>
+    public async Task Until(Func<Probe, bool> condition)
+    {
+        var met = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Change(() => _waits.Add((condition, met)));
+        try
+        {
+            await met.Task.WaitAsync(EmoStream.Testing.Eventually.Timeout, TestContext.Current.CancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"The grains have taken {Count} events in {Deliveries} deliveries ({Attempts} attempts) of {Taken.Count} streams.");
+        }
+    }
+
+    public List<string> ValuesOf(string stream)
+    {
+        lock (_lock)
+        {
+            return Taken.TryGetValue(stream, out var taken) ? [.. taken.Select(t => t.Value)] : [];
+        }
+    }
+
+    private void Change(Action change)
+    {
+        lock (_lock)
+        {
+            change();
+            for (var i = _waits.Count - 1; i >= 0; i--)
+            {
+                if (_waits[i].Condition(this))
+                {
+                    _waits[i].Met.TrySetResult();
+                    _waits.RemoveAt(i);
+                }
+            }
+        }
+    }
+}
+
+/// <summary>Values are the events; <c>bad:...</c> is rejected, <c>throw</c> makes the decoder throw.</summary>
+public sealed class ProbeAdapter : KafkaDataAdapter
+{
+    public const string Namespace = "probe";
+
+    public override KafkaDecoded Decode(in KafkaRecord record)
+    {
+        var text = Encoding.UTF8.GetString(record.Value.Span);
+        if (text == "throw")
+        {
+            throw new InvalidOperationException("a decoder with a bug");
+        }
+        return text.StartsWith("bad:", StringComparison.Ordinal)
+            ? KafkaDecoded.Reject($"not good: {text[4..]}")
+            : KafkaDecoded.Accept(StreamId.Create(Namespace, Encoding.UTF8.GetString(record.Key.Span)), text);
+    }
+
+    public override KafkaOutgoing Encode(StreamId streamId, object streamEvent) =>
+        new(streamId.Key.ToArray(), Encoding.UTF8.GetBytes((string)streamEvent));
+}

@@ -1,0 +1,55 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using EmoStream.Contracts.Events;
+using EmoStream.Contracts.Inference;
+using EmoStream.Inference;
+using EmoStream.Inference.Bundle;
+using EmoStream.Inference.Scoring;
+
+namespace EmoStream.Tests.Inference;
+
+/// <summary>The bundle that Assets/make_tiny_bundle.py made, and what it must answer.</summary>
+internal static class TinyBundle
+{
+    public static string Directory { get; } = Path.Combine(AppContext.BaseDirectory, "Inference", "Assets", "tiny-bundle");
+
+    public static TinyExpected Expected { get; } = JsonSerializer.Deserialize<TinyExpected>(
+        File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Inference", "Assets", "tiny-expected.json")), JsonSerializerOptions.Web)!;
+
+    public static InferenceOptions Options() => new() { Bundle = Directory, ExecutionProvider = ExecutionProviderChoice.Cpu, Threads = 1 };
+
+    public static OnnxScorer Open(string? directory = null)
+        => new(ModelBundle.Load(directory ?? Directory), Microsoft.Extensions.Options.Options.Create(Options()));
+
+    /// <summary>The conversation of the expectations, every row new.</summary>
+    public static ContextRow[] Rows() => [.. Expected.Rows.Select(row => Row(row.Speaker, row.Text, row.Audio))];
+
+    public static ContextRow Row(int speaker, string? text, float[]? audio = null) => new()
+    {
+        Speaker = speaker,
+        Input = new() { Text = text, Audio = audio is null ? null : new() { Features = new FeatureVector("audio/tiny@1", audio) } },
+    };
+
+    public static ScoreRequest Whole(ContextRow[] rows) => new() { Rows = rows, Scored = [.. Enumerable.Range(0, rows.Length)] };
+
+    /// <summary>A copy of the bundle with its manifest changed.</summary>
+    public static string Copy(Action<JsonObject>? change = null)
+    {
+        var copy = System.IO.Directory.CreateTempSubdirectory("tiny-bundle-").FullName;
+        foreach (var file in System.IO.Directory.GetFiles(Directory))
+        {
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        }
+
+        var manifest = JsonNode.Parse(File.ReadAllText(Path.Combine(copy, "manifest.json")))!.AsObject();
+        change?.Invoke(manifest);
+        File.WriteAllText(Path.Combine(copy, "manifest.json"), manifest.ToJsonString());
+        return copy;
+    }
+}
+
+internal sealed record TinyExpected(Dictionary<string, int[]> Tokens, TinyRow[] Rows, TinyScore[] Scores);
+
+internal sealed record TinyRow(int Speaker, string? Text, float[]? Audio, float[]? TextDescriptor);
+
+internal sealed record TinyScore(float[] Probabilities, float[] Weights, int[]? PredictionSet);

@@ -1,0 +1,134 @@
+using EmoStream.Contracts.Events;
+using EmoStream.Contracts.Timeline;
+using EmoStream.Testing.Ledger;
+
+namespace EmoStream.Tests.Testing;
+
+/// <summary>A ledger that cannot bite proves nothing: every kind of fault is planted once.</summary>
+public sealed class DeliveryLedgerTests
+{
+    [Fact]
+    public void Compare_EverythingInPlace_IsClean() =>
+        Ledger("u1", "u2", "u3").Compare([Timeline(Entry("u1", 0), Entry("u2", 1), Entry("u3", 2))]).AssertClean();
+
+    [Fact]
+    public void Compare_MissingEntry_IsLost()
+    {
+        var report = Ledger("u1", "u2").Compare([Timeline(Entry("u1", 0))]);
+
+        Assert.Equal([new("c", "u2")], report.Lost);
+        var failure = Assert.ThrowsAny<Exception>(report.AssertClean);
+        Assert.Contains("lost 1 (c/u2); doubled 0", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Compare_MissingConversation_LosesAllOfIt() => Assert.Equal(2, Ledger("u1", "u2").Compare([]).Lost.Count);
+
+    [Fact]
+    public void Compare_TwoEntriesInOnePlace_AreDoubled() =>
+        Assert.Equal([new("c", "u2")], Ledger("u1", "u2").Compare([Timeline(Entry("u1", 0), Entry("u2", 0, change: 2))]).Doubled);
+
+    [Fact]
+    public void Compare_TwoEntriesOfOneUtterance_AreDoubled() =>
+        Assert.Contains(new("c", "u1"), Ledger("u1").Compare([Timeline(Entry("u1", 0), Entry("u1", 1))]).Doubled);
+
+    [Fact]
+    public void Compare_MoreChangesThanEvents_IsDoubled() =>
+        Assert.Single(Ledger("u1").Compare([Timeline(Entry("u1", 0, change: 2))]).Doubled);
+
+    [Fact]
+    public void Compare_DuplicateSent_AllowsNoSecondChange()
+    {
+        var ledger = Ledger("u1", "u1");
+
+        ledger.Compare([Timeline(Entry("u1", 0))]).AssertClean();
+        Assert.Single(ledger.Compare([Timeline(Entry("u1", 0, change: 2))]).Doubled);
+    }
+
+    [Fact]
+    public void Compare_LaterSentComesFirst_IsReordered() =>
+        Assert.Equal(
+            [new("c", "u1"), new("c", "u2")],
+            Ledger("u1", "u2", "u3").Compare([Timeline(Entry("u3", 0), Entry("u1", 1), Entry("u2", 2))]).Reordered);
+
+    [Fact]
+    public void Compare_LostAheadOfOthers_IsNotReordered()
+    {
+        var report = Ledger("u1", "u2", "u3").Compare([Timeline(Entry("u2", 0), Entry("u3", 1))]);
+
+        Assert.Empty(report.Reordered);
+        Assert.Single(report.Lost);
+    }
+
+    [Fact]
+    public void Compare_NeverSent_IsExtra()
+    {
+        var ledger = Ledger("u1");
+
+        Assert.Equal([new("c", "u9")], ledger.Compare([Timeline(Entry("u1", 0), Entry("u9", 1))]).Extra);
+        Assert.Single(ledger.Compare([Timeline(Entry("u1", 0)), new("other", 1, [Entry("u1", 0)], [])]).Extra);
+    }
+
+    [Theory]
+    [InlineData(EntryStatus.Provisional)]
+    [InlineData(EntryStatus.Retracted)]
+    public void Compare_UnsettledStatus_IsWrong(EntryStatus status) =>
+        Assert.Single(Ledger("u1").Compare([Timeline(Entry("u1", 0) with { Status = status })]).Wrong);
+
+    [Fact]
+    public void Compare_RetractedButShown_IsWrong()
+    {
+        var ledger = Ledger("u1");
+        ledger.Sent(Event("u1", UtteranceKind.Retraction));
+
+        Assert.Single(ledger.Compare([Timeline(Entry("u1", 0))]).Wrong);
+        ledger.Compare([Timeline(Entry("u1", 0) with { Status = EntryStatus.Retracted, Label = null })]).AssertClean();
+    }
+
+    [Fact]
+    public void Compare_OldTextAfterRevision_IsWrong()
+    {
+        var ledger = Ledger("u1");
+        ledger.Sent(Event("u1", UtteranceKind.Revision) with { Text = "new" });
+
+        Assert.Single(ledger.Compare([Timeline(Entry("u1", 0) with { Text = "old" })]).Wrong);
+        ledger.Compare([Timeline(Entry("u1", 0, change: 2) with { Text = "new", Status = EntryStatus.Revised })]).AssertClean();
+    }
+
+    [Fact]
+    public void Compare_AnotherScore_IsWrong()
+    {
+        var ledger = Ledger("u1");
+        ledger.Expect([Entry("u1", 0)]);
+
+        Assert.Single(ledger.Compare([Timeline(Entry("u1", 0) with { Label = "anger" })]).Wrong);
+        Assert.Single(ledger.Compare([Timeline(Entry("u1", 0, joy: 0.9001f))]).Wrong);
+        ledger.Compare([Timeline(Entry("u1", 0, joy: 0.900005f))]).AssertClean();
+    }
+
+    private static DeliveryLedger Ledger(params string[] utterances)
+    {
+        var ledger = new DeliveryLedger();
+        foreach (var utterance in utterances)
+        {
+            ledger.Sent(Event(utterance, UtteranceKind.Utterance));
+        }
+
+        return ledger;
+    }
+
+    private static UtteranceEvent Event(string utterance, UtteranceKind kind) => new() { ConversationId = "c", UtteranceId = utterance, Kind = kind };
+
+    private static ConversationTimeline Timeline(params TimelineEntry[] entries) => new("c", entries.Max(entry => entry.Change), entries, []);
+
+    private static TimelineEntry Entry(string utterance, long sequence, long? change = null, float joy = 0.9f) => new()
+    {
+        ConversationId = "c",
+        UtteranceId = utterance,
+        Sequence = sequence,
+        Change = change ?? sequence + 1,
+        Status = EntryStatus.Final,
+        Label = "joy",
+        Probabilities = new Dictionary<string, float> { ["joy"] = joy, ["anger"] = 1 - joy },
+    };
+}
