@@ -87,6 +87,55 @@ public abstract class KafkaStreamTests
     }
 
     [Fact]
+    public async Task Delivery_GrainCannotActivate_OthersOfThePartitionGoOn()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var ill = true;
+        var probe = new Probe
+        {
+            Activating = stream => stream == "ill" && Volatile.Read(ref ill) ? throw new InvalidOperationException("ill") : Task.CompletedTask,
+        };
+        await using var host = await HostAsync(servers, topic, probe);
+        using var producer = Producer(servers);
+        var before = probe.Until(p => p.ValuesOf("well").Count == 1);
+        Send(producer, topic, "well", "0");
+        Send(producer, topic, "ill", "1");
+        await before;
+
+        // Read only after the ill stream is known: the agent does not read while it registers a stream.
+        var behind = probe.Until(p => p.ValuesOf("well").Count == 2 && p.ValuesOf("new").Count == 1);
+        Send(producer, topic, "well", "2");
+        Send(producer, topic, "new", "3");
+        await behind;
+        Assert.Empty(probe.ValuesOf("ill"));
+
+        var healed = probe.Until(p => p.ValuesOf("ill").Count == 1);
+        Volatile.Write(ref ill, false);
+        await healed;
+        await CommittedAsync(servers, topic, 0, 4);
+    }
+
+    [Fact]
+    public async Task Delivery_FailsLongerThanOneRound_SameEventsAgainUntilTaken()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var ill = true;
+        var probe = new Probe();
+        var rounds = probe.Until(p => p.Errors == 2);
+        probe.Before = (_, _) => Volatile.Read(ref ill) ? throw new InvalidOperationException("ill") : Task.CompletedTask;
+        await using var host = await HostAsync(servers, topic, probe);
+        using var producer = Producer(servers);
+        Send(producer, topic, "s", "0");
+        await rounds;
+        Send(producer, topic, "s", "1");
+        var healed = probe.Until(p => p.ValuesOf("s").Count == 2);
+        Volatile.Write(ref ill, false);
+        await healed;
+        Assert.Equal(["0", "1"], probe.ValuesOf("s"));
+        await CommittedAsync(servers, topic, 0, 2);
+    }
+
+    [Fact]
     public async Task Commit_OldestStreamFails_StaysBeforeIt()
     {
         var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
