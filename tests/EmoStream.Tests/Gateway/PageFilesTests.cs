@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.RegularExpressions;
-using EmoStream.Testing;
+using Checkout = EmoStream.Testing.Repository;
 
 namespace EmoStream.Tests.Gateway;
 
@@ -32,8 +32,8 @@ public sealed partial class PageFilesTests(GatewayFixture fixture) : IClassFixtu
         Assert.Equal("text/html", seen["/"]);
         Assert.Equal("image/svg+xml", seen["/favicon.svg"]);
         Assert.All(seen.Where(file => file.Key.EndsWith(".js", StringComparison.Ordinal)), file => Assert.Equal("text/javascript", file.Value));
-        var onDisk = Directory.EnumerateFiles(Repository.At("src", "EmoStream.Gateway", "wwwroot"), "*", SearchOption.AllDirectories)
-            .Select(file => "/" + Path.GetRelativePath(Repository.At("src", "EmoStream.Gateway", "wwwroot"), file).Replace('\\', '/'))
+        var onDisk = Directory.EnumerateFiles(Checkout.At("src", "EmoStream.Gateway", "wwwroot"), "*", SearchOption.AllDirectories)
+            .Select(file => "/" + Path.GetRelativePath(Checkout.At("src", "EmoStream.Gateway", "wwwroot"), file).Replace('\\', '/'))
             .Where(file => file != "/index.html");
         Assert.Equal(onDisk.Order(StringComparer.Ordinal), seen.Keys.Where(path => path != "/").Order(StringComparer.Ordinal));
     }
