@@ -3,8 +3,8 @@ using EmoStream.Client;
 using EmoStream.Client.Produce;
 using EmoStream.Client.Read;
 using EmoStream.Contracts.Events;
+using EmoStream.Testing;
 using Microsoft.Extensions.DependencyInjection;
-using Checkout = EmoStream.Testing.Repository;
 
 namespace EmoStream.Tests.Client;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.RegularExpressions;
-using Checkout = EmoStream.Testing.Repository;
+using EmoStream.Testing;
 
 namespace EmoStream.Tests.Gateway;
 
