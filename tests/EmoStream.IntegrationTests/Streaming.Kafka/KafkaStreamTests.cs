@@ -357,10 +357,9 @@ public abstract class KafkaStreamTests
     {
         using var consumer = Consumer(servers, "reader");
         List<ConsumeResult<byte[]?, byte[]?>> records = [];
-        await Eventually.TrueAsync(
-            () => consumer.GetPartitions(servers, topic) > 0, () => $"topic {topic}");
-        consumer.Assign(Enumerable.Range(0, consumer.GetPartitions(servers, topic))
-            .Select(p => new TopicPartitionOffset(topic, p, Offset.Beginning)));
+        using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
+        var partitions = admin.GetMetadata(topic, Eventually.Timeout).Topics[0].Partitions;
+        consumer.Assign(partitions.Select(p => new TopicPartitionOffset(topic, p.PartitionId, Offset.Beginning)));
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         deadline.CancelAfter(Eventually.Timeout);
         await Task.Run(
@@ -395,14 +394,4 @@ public abstract class KafkaStreamTests
     private static IConsumer<byte[]?, byte[]?> Consumer(string servers, string group) =>
         new ConsumerBuilder<byte[]?, byte[]?>(new ConsumerConfig { BootstrapServers = servers, GroupId = group, EnableAutoCommit = false })
             .SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-}
-
-file static class ConsumerExtensions
-{
-    public static int GetPartitions(this IConsumer<byte[]?, byte[]?> consumer, string servers, string topic)
-    {
-        ArgumentNullException.ThrowIfNull(servers);
-        using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
-        return admin.GetMetadata(topic, TimeSpan.FromSeconds(10)).Topics[0].Partitions.Count;
-    }
 }
