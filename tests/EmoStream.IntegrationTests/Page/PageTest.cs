@@ -1,5 +1,5 @@
 using EmoStream.Testing.Gateway;
-using EmoStream.Testing.Redis;
+using EmoStream.Cli.Up;
 using Microsoft.Playwright;
 
 namespace EmoStream.IntegrationTests.Page;
