@@ -1,1 +1,1 @@
-return await EmoStream.Cli.CommandLine.RunAsync(args, Console.Out, Console.Error);
+return await EmoStream.Cli.CommandTree.RunAsync(args, Console.Out, Console.Error);

@@ -1,4 +1,5 @@
 using EmoStream.Cli.Up;
+using EmoStream.Timeline.Connect;
 using Garnet.common;
 using StackExchange.Redis;
 
@@ -43,10 +44,13 @@ internal static class RedisCheck
             await using var redis = await ConnectionMultiplexer.ConnectAsync(options);
             var database = redis.GetDatabase();
             var ping = await database.PingAsync();
-            var server = redis.GetServers().First(s => s.IsConnected);
+            var info = await RedisProbe.RunAsync(redis);
             var name = embedded ? "embedded server starts" : string.Join(", ", options.EndPoints.Select(e => e.ToString()));
-            findings.Add(Finding.Good(Check, FormattableString.Invariant($"{name}; version {server.Version}, PING {ping.TotalMilliseconds:F1} ms")));
-            findings.Add(await ScriptsAsync(database));
+            findings.Add(Finding.Good(Check, FormattableString.Invariant($"{name}; {info.Server} {info.Version}, PING {ping.TotalMilliseconds:F1} ms")));
+            findings.Add(info.Problem is null
+                ? Finding.Good("redis scripts", "Lua scripts run atomically")
+                : Finding.Bad("redis scripts", "the atomic commit is not possible", info.Problem));
+            var server = redis.GetServers().First(s => s.IsConnected);
             findings.Add(embedded ? Finding.Good("redis persistence", "none: embedded, for trying out") : await PersistenceAsync(server));
         }
         catch (RedisException e)
@@ -55,19 +59,6 @@ internal static class RedisCheck
         }
 
         return findings;
-    }
-
-    private static async Task<Finding> ScriptsAsync(IDatabase database)
-    {
-        try
-        {
-            var answer = await database.ScriptEvaluateAsync("return cjson.encode({a=1})");
-            return Finding.Good("redis scripts", $"Lua with cjson: {answer}");
-        }
-        catch (RedisServerException e)
-        {
-            return Finding.Bad("redis scripts", FirstSentence(e.Message), "Timelines are committed by Lua scripts: allow EVAL (Garnet: start it with --lua).");
-        }
     }
 
     private static async Task<Finding> PersistenceAsync(IServer server)

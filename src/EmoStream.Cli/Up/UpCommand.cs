@@ -20,13 +20,7 @@ internal static class UpCommand
         var speed = Speed.Option($"How much faster than real time to replay [default: {DefaultSpeed}; with --exit-when-done: max]");
         var exitWhenDone = new Option<bool>("--exit-when-done") { Description = "Print the whole timeline and exit once the meeting is scored" };
         var timeout = new Option<int>("--timeout") { Description = "How long --exit-when-done waits", HelpName = "SECONDS", DefaultValueFactory = _ => 120 };
-        timeout.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > 86_400)
-            {
-                result.AddError("--timeout must be between 1 and 86400 seconds.");
-            }
-        });
+        timeout.Require(seconds => seconds is >= 1 and <= 86_400, "--timeout must be a number of seconds between 1 and 86400.");
         var command = new Command("up", "Run everything in this process, and replay a meeting.")
         {
             kafka, redis, bundle, policy, port, meeting, noMeeting, speed, exitWhenDone, timeout,

@@ -6,6 +6,7 @@ using EmoStream.Gateway;
 using EmoStream.Inference.Bundle;
 using EmoStream.Silo.Hosting;
 using EmoStream.Silo.Policy;
+using EmoStream.Streaming.Kafka;
 using Microsoft.Extensions.Options;
 
 namespace EmoStream.Cli.Up;
@@ -61,9 +62,18 @@ internal static class UpHost
         builder.Logging.ClearProviders().AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         // What keeps the host from starting is explained below, once.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
+        // Nothing is protected with these keys; and the watchdog takes the machine's uptime for a stall at its first look.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
+        builder.Logging.AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error);
         builder.Services.AddSingleton<IHostLifetime, CommandLifetime>();
         builder.WebHost.UseUrls(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{settings.Port}"));
         builder.AddSilo();
+        if (servers.KafkaIsEmbedded)
+        {
+            // The mock cluster does not answer the admin protocol; its topics are there already.
+            builder.Services.PostConfigure<KafkaStreamOptions>(Names.StreamProvider, kafka => kafka.UseAdminRequests = false);
+        }
+
         builder.AddGateway();
         var app = builder.Build();
         app.MapGateway();

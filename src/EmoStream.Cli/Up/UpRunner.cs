@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using EmoStream.Cli.Doctor;
 using EmoStream.Cli.Replay;
 using EmoStream.Cli.Watch;
 using EmoStream.Client.Produce;
@@ -24,6 +25,7 @@ internal sealed class UpRunner(Terminal terminal, UpSettings settings)
         // 1. What fails fast fails before the model is loaded.
         var meeting = settings.Meeting is { } file ? Meeting.Load(file) : null;
         UpHost.CheckPort(settings.Port);
+        await CheckServersAsync();
 
         // 2. and 3.
         using var servers = EmbeddedServers.Start(settings);
@@ -51,6 +53,27 @@ internal sealed class UpRunner(Terminal terminal, UpSettings settings)
         {
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10), _clock);
             await app.StopAsync(patience.Token);
+        }
+    }
+
+    /// <summary>Silo and gateway would wait for servers that are down; here somebody waits for us.</summary>
+    private async Task CheckServersAsync()
+    {
+        var findings = new List<Finding>();
+        if (settings.Kafka is { } kafka)
+        {
+            // Missing topics are no obstacle: the silo creates them.
+            findings.AddRange(KafkaCheck.Run(kafka).Take(1));
+        }
+
+        if (settings.Redis is { } redis)
+        {
+            findings.AddRange(await RedisCheck.RunAsync(redis));
+        }
+
+        if (findings.Find(finding => !finding.Ok) is { } wrong)
+        {
+            throw new UpException($"{wrong.Check}: {wrong.Detail}", wrong.Remedy!);
         }
     }
 

@@ -15,21 +15,9 @@ internal static class WatchCommand
         var conversation = new Argument<string>("CONVERSATION") { Description = "Conversation id" };
         var gateway = new Option<string>("--gateway") { Description = "Address of the gateway", HelpName = "URL" };
         gateway.DefaultValueFactory = _ => Environment.GetEnvironmentVariable(GatewayVariable) ?? "http://localhost:8080";
-        gateway.Validators.Add(result =>
-        {
-            if (!IsAddress(result.GetValueOrDefault<string>()))
-            {
-                result.AddError("--gateway must be an address such as http://localhost:8080.");
-            }
-        });
+        gateway.Require(IsAddress, "--gateway must be an address such as http://localhost:8080.");
         var after = new Option<long>("--after") { Description = "Show only changes after this change number", HelpName = "N" };
-        after.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<long>() < 0)
-            {
-                result.AddError("--after must not be negative.");
-            }
-        });
+        after.Require(change => change >= 0, "--after must be a change number, 0 or above.");
         var command = new Command("watch", "Watch a conversation's timeline live.") { conversation, gateway, after };
         command.UseHelp($"""
             Examples:

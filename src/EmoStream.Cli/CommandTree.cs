@@ -13,7 +13,7 @@ using EmoStream.Inference.Bundle;
 namespace EmoStream.Cli;
 
 /// <summary>The command tree, and what every command shares: exit codes, cancellation, help with examples.</summary>
-internal static class CommandLine
+internal static class CommandTree
 {
     // How long Ctrl+C waits for a command to end by itself: a silo hands its conversations over first.
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(15);

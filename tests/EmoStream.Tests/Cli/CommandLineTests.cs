@@ -1,0 +1,92 @@
+namespace EmoStream.Tests.Cli;
+
+public sealed class CommandLineTests
+{
+    [Theory]
+    [InlineData("fly")]
+    [InlineData("up", "--port", "70000")]
+    [InlineData("up", "--speed", "fast")]
+    [InlineData("up", "--speed", "0")]
+    [InlineData("up", "--speed", "-1")]
+    [InlineData("up", "--no-meeting", "--exit-when-done")]
+    [InlineData("up", "--timeout", "0")]
+    [InlineData("up", "--wings")]
+    [InlineData("replay")]
+    [InlineData("replay", "a.jsonl", "--speed", "quick")]
+    [InlineData("replay", "a.jsonl", "--features", "face")]
+    [InlineData("replay", "a.jsonl", "--features", "smell=a@1")]
+    [InlineData("watch")]
+    [InlineData("watch", "c", "--gateway", "not an address")]
+    [InlineData("watch", "c", "--after", "-1")]
+    [InlineData("evaluate")]
+    [InlineData("features", "a.jsonl")]
+    [InlineData("doctor", "--port", "x")]
+    public async Task Run_WrongUsage_Returns2AndSaysWhy(params string[] args)
+    {
+        var (exitCode, _, error) = await CliRun.RunAsync(args);
+
+        Assert.Equal(2, exitCode);
+        Assert.NotEmpty(error.Trim());
+    }
+
+    [Theory]
+    [InlineData("up")]
+    [InlineData("replay")]
+    [InlineData("watch")]
+    [InlineData("evaluate")]
+    [InlineData("features")]
+    [InlineData("doctor")]
+    public async Task Help_OfEveryCommand_HasUsageExamplesAndEnvironment(string command)
+    {
+        var (exitCode, output, _) = await CliRun.RunAsync(command, "--help");
+
+        Assert.Equal(0, exitCode);
+        Assert.Contains($"emostream {command}", output);
+        Assert.Contains("Examples:", output);
+        Assert.Contains("Environment:", output);
+    }
+
+    [Fact]
+    public async Task Help_OfUp_SaysWhatTheEmbeddedServersCannotDo()
+    {
+        var (_, output, _) = await CliRun.RunAsync("up", "--help");
+
+        Assert.Contains("nothing survives the process", output);
+        Assert.Contains("5 MB", output);
+    }
+
+    [Theory]
+    [InlineData("replay")]
+    [InlineData("evaluate")]
+    public async Task Run_MissingFile_Returns1AndNamesIt(string command)
+    {
+        var (exitCode, _, error) = await CliRun.RunAsync(command, "/no/such/file.jsonl");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("/no/such/file.jsonl: no such file", error);
+    }
+
+    [Fact]
+    public async Task Up_MissingBundle_Returns1AndSaysWhatToDo()
+    {
+        var (exitCode, _, error) = await CliRun.RunAsync("up", "--exit-when-done", "--port", "0", "--bundle", "/no/such/bundle");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("/no/such/bundle", error);
+        Assert.Contains("--bundle DIR", error);
+    }
+
+    [Fact]
+    public async Task Up_PortInUse_Returns1AndSaysWhatToDo()
+    {
+        using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((System.Net.IPEndPoint)taken.LocalEndpoint).Port;
+
+        var (exitCode, _, error) = await CliRun.RunAsync("up", "--exit-when-done", "--port", $"{port}", "--bundle", CliRun.TinyBundle);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains($"Port {port} on 127.0.0.1 is in use", error);
+        Assert.Contains("--port", error);
+    }
+}

@@ -1,0 +1,57 @@
+using System.Text.Json;
+
+namespace EmoStream.Tests.Cli.Features;
+
+public sealed class FeaturesCommandTests : IDisposable
+{
+    private const string Line = """{"id":7,"text":"café – good","extra":{"a":[1,2.50]},"features":{"face":[0.25],"text":[9]}}""";
+
+    private readonly TemporaryDirectory _directory = new();
+
+    [Fact]
+    public async Task Features_CopiesLinesAndAddsDescriptorsThatAreExactInFloat16()
+    {
+        var output = _directory.PathOf("out.jsonl");
+
+        var (exitCode, _, error) = await CliRun.RunAsync("features", _directory.Write("in.jsonl", Line, """{"text":""}"""), "--bundle", CliRun.TinyBundle, "--out", output);
+
+        Assert.True(exitCode == 0, error);
+        var lines = File.ReadLines(output).Select(line => JsonElement.Parse(line)).ToList();
+        Assert.Equal(2, lines.Count);
+        Assert.Equal((7, "café – good", "{\"a\":[1,2.50]}"), (lines[0].GetProperty("id").GetInt32(), lines[0].GetProperty("text").GetString(), lines[0].GetProperty("extra").GetRawText()));
+        Assert.Equal("[0.25]", lines[0].GetProperty("features").GetProperty("face").GetRawText());
+        var values = lines[0].GetProperty("features").GetProperty("text").EnumerateArray().Select(value => value.GetSingle()).ToList();
+        Assert.Equal(Dimension(), values.Count);
+        Assert.All(values, value => Assert.Equal(value, (float)(Half)value));
+    }
+
+    [Fact]
+    public async Task Features_Tokens_WritesIdsInsteadOfDescriptors()
+    {
+        var output = _directory.PathOf("out.jsonl");
+
+        var (exitCode, _, error) = await CliRun.RunAsync("features", _directory.Write("in.jsonl", Line), "--bundle", CliRun.TinyBundle, "--out", output, "--tokens");
+
+        Assert.True(exitCode == 0, error);
+        var line = JsonElement.Parse(File.ReadAllText(output));
+        Assert.True(line.GetProperty("tokens").GetArrayLength() >= 3);
+        Assert.Equal("[9]", line.GetProperty("features").GetProperty("text").GetRawText());
+    }
+
+    [Theory]
+    [InlineData("{", "line 2: not JSON")]
+    [InlineData("""{"label":"joy"}""", "line 2: expected a JSON object with a text")]
+    public async Task Features_BadLine_NamesItAndLeavesNoFile(string bad, string expected)
+    {
+        var (exitCode, _, error) = await CliRun.RunAsync("features", _directory.Write("in.jsonl", Line, bad), "--bundle", CliRun.TinyBundle, "--out", _directory.PathOf("out.jsonl"));
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains(expected, error);
+        Assert.Equal(["in.jsonl"], Directory.GetFiles(_directory.Root).Select(Path.GetFileName));
+    }
+
+    public void Dispose() => _directory.Dispose();
+
+    private static int Dimension() => JsonElement.Parse(File.ReadAllText(Path.Combine(CliRun.TinyBundle, "manifest.json")))
+        .GetProperty("modalities")[0].GetProperty("dimension").GetInt32();
+}

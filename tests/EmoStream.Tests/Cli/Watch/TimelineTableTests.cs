@@ -1,0 +1,75 @@
+using EmoStream.Cli;
+using EmoStream.Cli.Watch;
+using EmoStream.Contracts.Timeline;
+
+namespace EmoStream.Tests.Cli.Watch;
+
+public sealed class TimelineTableTests
+{
+    [Fact]
+    public void Apply_OlderChange_IsIgnored()
+    {
+        var model = new TimelineModel();
+        Assert.True(model.Apply(Entry(0, change: 5, label: "joy")));
+        Assert.False(model.Apply(Entry(0, change: 4, label: "anger")));
+
+        Assert.Equal("joy", Assert.Single(model.Entries).Label);
+    }
+
+    [Fact]
+    public void Whole_RedirectedOutput_HasOneUnbrokenLinePerEntryInOrder()
+    {
+        var model = new TimelineModel();
+        var longText = string.Join(' ', Enumerable.Repeat("words", 40));
+        model.Apply(Entry(1, change: 2, label: "anger") with { Text = longText, StartMs = 61_000 });
+        model.Apply(Entry(0, change: 1, label: "joy") with { SpeakerName = "Ana [host]", Text = "[bold]not markup[/]" });
+        model.Apply(Entry(2, change: 3, label: null) with { Status = EntryStatus.Retracted, Text = null });
+
+        using var output = new StringWriter();
+        new Terminal(output, TextWriter.Null).Out.Write(TimelineTable.Whole(model));
+
+        var rows = output.ToString().Split('\n').Where(line => line.Contains("speaker", StringComparison.Ordinal) || line.Contains("Ana")).ToList();
+        Assert.Equal(3, rows.Count);
+        Assert.Contains("Ana [host]", rows[0]);
+        Assert.Contains("[bold]not markup[/]", rows[0]);
+        Assert.Contains("01:01", rows[1]);
+        Assert.Contains(longText, rows[1]);
+        Assert.Contains("retracted", rows[2]);
+    }
+
+    [Fact]
+    public void Screen_MoreEntriesThanFit_ShowsTheLatestAndALanePerSpeaker()
+    {
+        var model = new TimelineModel();
+        for (var i = 0; i < 100; i++)
+        {
+            model.Apply(Entry(i, change: i + 1, label: "joy") with { SpeakerName = i % 2 == 0 ? "Ana" : "Ben", Text = $"text {i}." });
+        }
+
+        using var output = new StringWriter();
+        new Terminal(output, TextWriter.Null).Out.Write(TimelineTable.Screen(model, "caption", width: 80, height: 20));
+
+        var text = output.ToString();
+        Assert.Contains("text 99.", text);
+        Assert.DoesNotContain("text 50.", text);
+        Assert.Equal(2, text.Split('\n').Count(line => line.Contains("█·█·") || line.Contains("·█·█")));
+        Assert.True(text.Split('\n').Length <= 20);
+    }
+
+    [Fact]
+    public void ColorOf_UnknownLabel_IsStable() => Assert.Equal(LabelStyle.ColorOf("boredom"), LabelStyle.ColorOf("boredom"));
+
+    private static TimelineEntry Entry(int sequence, long change, string? label) => new()
+    {
+        ConversationId = "c",
+        UtteranceId = $"u{sequence}",
+        Sequence = sequence,
+        Change = change,
+        SpeakerId = "speaker",
+        StartMs = sequence * 1000,
+        Text = "text",
+        Status = EntryStatus.Final,
+        Label = label,
+        Confidence = label is null ? 0 : 0.73f,
+    };
+}
