@@ -82,7 +82,9 @@ public static class GatewayExtensions
         {
             producer.DeliveryTimeout = gateway.Value.DeliveryTimeout;
             producer.MaxRecordBytes = gateway.Value.MaxRecordBytes;
-        });
+        }).Validate(
+            static producer => producer.BootstrapServers.Length > 0,
+            $"No bootstrap servers for Kafka: set ConnectionStrings__{Names.Kafka}, for example to localhost:9092.");
     }
 }
 

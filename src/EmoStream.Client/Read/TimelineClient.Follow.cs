@@ -17,6 +17,7 @@ public sealed partial class TimelineClient
     /// <param name="afterChange">The last change already known; 0 starts at the beginning.</param>
     /// <param name="cancellationToken">Stops following.</param>
     /// <exception cref="TimelineRequestException">The gateway refused for good (401, 403, 400).</exception>
+    /// <exception cref="ConversationRewoundException">The conversation has not come as far as was already seen.</exception>
     public async IAsyncEnumerable<TimelineEntry> FollowAsync(
         string conversationId, long afterChange = 0, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -53,12 +54,15 @@ public sealed partial class TimelineClient
         var patient = new IdleTimeoutStream(body, _options.IdleTimeout, _timeProvider);
         await using (patient.ConfigureAwait(false))
         {
-            var parser = SseParser.Create(patient, static (type, data) => type == "entry"
-                ? JsonSerializer.Deserialize(data, ContractsJson.Default.TimelineEntry)
-                : null);
+            var parser = SseParser.Create(patient, (type, data) => type switch
+            {
+                "entry" => JsonSerializer.Deserialize(data, ContractsJson.Default.TimelineEntry),
+                "rewound" => throw new ConversationRewoundException(last),
+                // Other event types are for newer clients.
+                _ => null,
+            });
             await foreach (var item in parser.EnumerateAsync(cancellationToken).ConfigureAwait(false))
             {
-                // Other event types are for newer clients.
                 if (item.Data is { } entry)
                 {
                     yield return entry;

@@ -20,9 +20,9 @@ internal sealed partial class LoopbackGuard(IServer server, IOptions<GatewayOpti
         {
             if (!IsLoopback(address))
             {
-                throw new InvalidOperationException(
+                throw new OptionsValidationException(GatewayOptions.Section, typeof(GatewayOptions), [
                     $"EmoStream:Gateway:AllowAnonymous is set, but the gateway listens on {address}, which other machines can reach. " +
-                    "Listen on a loopback address (http://localhost:PORT), or configure Authentication:Schemes:Bearer and leave AllowAnonymous out.");
+                    "Listen on a loopback address (http://localhost:PORT), or configure Authentication:Schemes:Bearer and leave AllowAnonymous out."]);
             }
         }
 

@@ -140,21 +140,15 @@ internal static class EventBody
         return null;
     }
 
+    /// <summary>Put in front of the object's own bytes: writing them anew would stumble over strings that the reader must judge.</summary>
     private static ReadOnlySpan<byte> WithConversation(JsonElement element, string conversationId)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("conversationId"u8, conversationId);
-            foreach (var property in element.EnumerateObject())
-            {
-                property.WriteTo(writer);
-            }
-
-            writer.WriteEndObject();
-        }
-
+        var members = JsonMarshal.GetRawUtf8Value(element)[1..].TrimStart(" \t\r\n"u8);
+        var buffer = new ArrayBufferWriter<byte>(members.Length + 64);
+        buffer.Write("{\"conversationId\":\""u8);
+        buffer.Write(JsonEncodedText.Encode(conversationId).EncodedUtf8Bytes);
+        buffer.Write(members[0] == (byte)'}' ? "\""u8 : "\","u8);
+        buffer.Write(members);
         return buffer.WrittenSpan;
     }
 

@@ -74,8 +74,10 @@ public sealed class KafkaStreamsBuilder
             // Not a polling interval: a read waits for records by itself. It is how soon the agent reads on after it
             // paused, which it does whenever streams are delivered to for the first time.
             options.GetQueueMsgsTimerPeriod = TimeSpan.FromMilliseconds(5);
-            // A delivery is retried until it succeeds: giving up would skip events.
-            options.MaxEventDeliveryTime = Timeout.InfiniteTimeSpan;
+            // A round of attempts, not the end: when it is over the cursor hands out the same events again, without end. The
+            // round has to end, because the agent also waits for a new stream's grain to activate in one and reads nothing
+            // for the whole partition meanwhile: a grain that cannot activate must not stop the others.
+            options.MaxEventDeliveryTime = TimeSpan.FromSeconds(3);
             // The cursor batches by itself, so that a failure concerns exactly what was delivered together.
             options.BatchContainerBatchSize = 1;
             // Idle streams are looked through on every read.

@@ -166,6 +166,7 @@ internal sealed partial class PartitionReader(
         tracker.StartAt(from);
         _source = context.Topics.Source(partition);
         consumer.Assign(new TopicPartitionOffset(_topicPartition, from));
+        _stored = from;
         Volatile.Write(ref _high, range.High.Value);
         LogAssigned(partition, from);
     }
@@ -253,6 +254,8 @@ internal sealed partial class PartitionReader(
         {
             return;
         }
+        // Closing commits what is stored once more: it must not be less than what is committed here.
+        Store(consumer);
         try
         {
             consumer.Commit([new TopicPartitionOffset(_topicPartition, watermark)]);

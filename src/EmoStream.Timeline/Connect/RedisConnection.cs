@@ -36,6 +36,7 @@ internal static class RedisConnection
 
         // Redis may start after us and go away for a while: the connection is kept up in the background.
         options.AbortOnConnectFail = false;
+        options.ReconnectRetryPolicy = new LinearRetry(500); // By default it backs off to a minute, long after a fail-over is done.
 
         // Exceptions would quote commands with their keys, which hold conversation ids.
         options.IncludeDetailInExceptions = false;

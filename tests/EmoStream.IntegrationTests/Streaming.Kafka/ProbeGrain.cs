@@ -10,11 +10,17 @@ namespace EmoStream.IntegrationTests.Streaming.Kafka;
 [ImplicitStreamSubscription(ProbeAdapter.Namespace)]
 public sealed class ProbeGrain(Probe probe) : Grain, IGrainWithStringKey, IStreamSubscriptionObserver, IAsyncBatchObserver<string>
 {
+    public override Task OnActivateAsync(CancellationToken cancellationToken) => probe.Activating(this.GetPrimaryKeyString());
+
     public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => handleFactory.Create<string>().ResumeAsync(this);
 
     public Task OnNextAsync(IList<SequentialItem<string>> items) => probe.DeliverAsync(this.GetPrimaryKeyString(), items);
 
-    public Task OnErrorAsync(Exception ex) => Task.CompletedTask;
+    public Task OnErrorAsync(Exception ex)
+    {
+        probe.Failed();
+        return Task.CompletedTask;
+    }
 }
 
 /// <summary>What the grains of one test got, and what the test makes them do.</summary>
@@ -26,6 +32,9 @@ public sealed class Probe
     /// <summary>Runs before a delivery counts; what it throws goes back to the provider.</summary>
     public Func<string, IList<SequentialItem<string>>, Task> Before { get; set; } = (_, _) => Task.CompletedTask;
 
+    /// <summary>Runs when a grain activates.</summary>
+    public Func<string, Task> Activating { get; set; } = _ => Task.CompletedTask;
+
     /// <summary>Events by stream, in the order they were taken.</summary>
     public ConcurrentDictionary<string, List<(string Value, long Offset)>> Taken { get; } = new();
 
@@ -34,6 +43,11 @@ public sealed class Probe
     public int Deliveries { get; private set; }
 
     public int Attempts { get; private set; }
+
+    /// <summary>Rounds of attempts that Orleans gave up.</summary>
+    public int Errors { get; private set; }
+
+    public void Failed() => Change(() => Errors++);
 
     public async Task DeliverAsync(string stream, IList<SequentialItem<string>> items)
     {

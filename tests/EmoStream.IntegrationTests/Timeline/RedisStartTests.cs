@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
+using EmoStream.Cli.Up;
 using EmoStream.Contracts;
-using EmoStream.Testing.Redis;
 using EmoStream.Timeline;
 using EmoStream.Timeline.Commit;
 using Microsoft.Extensions.Hosting;
@@ -24,7 +24,7 @@ public sealed class RedisStartTests
     [Fact]
     public async Task Start_ServerWithoutAtomicScripts_FailsAndSaysWhatToDo()
     {
-        using var garnet = EmbeddedRedis.Start("--lua");
+        using var garnet = new UnfitGarnet("--lua");
         using var host = Build(garnet.ConnectionString);
 
         var exception = await Assert.ThrowsAsync<InvalidOperationException>(() => host.StartAsync(TestContext.Current.CancellationToken));

@@ -1,3 +1,5 @@
+using EmoStream.Cli.Up;
+using EmoStream.Testing;
 using EmoStream.Testing.Redis;
 using EmoStream.Timeline.Connect;
 using StackExchange.Redis;
@@ -73,16 +75,15 @@ public sealed class RedisClusterTimelineServer : TimelineServer
         await using var connection = await ConnectionMultiplexer.ConnectAsync(ConnectionString + ",allowAdmin=true");
         var node = connection.GetServer(connection.GetEndPoints()[0]);
         await node.ExecuteAsync("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
-        while (!((string)(await node.ExecuteAsync("CLUSTER", "INFO"))!).Contains("cluster_state:ok", StringComparison.Ordinal))
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System); // The node tells nobody when it is ready.
-        }
+        await Eventually.TrueAsync(
+            async _ => ((string)(await node.ExecuteAsync("CLUSTER", "INFO"))!).Contains("cluster_state:ok", StringComparison.Ordinal),
+            () => "the cluster is whole");
     }
 
     public override ValueTask DisposeAsync() => _server?.DisposeAsync() ?? default;
 }
 
-/// <summary>Garnet in the test process: what <c>emostream up</c> embeds.</summary>
+/// <summary>The very Garnet that <c>emostream up</c> embeds.</summary>
 public sealed class GarnetTimelineServer : TimelineServer
 {
     private EmbeddedRedis? _server;
@@ -112,7 +113,7 @@ public sealed class GarnetTimelineTests(GarnetTimelineServer server) : TimelineC
     [Fact]
     public async Task Probe_GarnetWithoutLua_SaysHowToStartIt()
     {
-        using var garnet = EmbeddedRedis.Start("-q");
+        using var garnet = new UnfitGarnet();
         await using var client = new TimelineClient(garnet.ConnectionString);
 
         var found = await RedisProbe.RunAsync(client.Redis).WaitAsync(Timeout, TestContext.Current.CancellationToken);
@@ -124,7 +125,7 @@ public sealed class GarnetTimelineTests(GarnetTimelineServer server) : TimelineC
     [Fact]
     public async Task Probe_GarnetWithoutTransactionMode_SeesThatScriptsInterleave()
     {
-        using var garnet = EmbeddedRedis.Start("--lua");
+        using var garnet = new UnfitGarnet("--lua");
         await using var client = new TimelineClient(garnet.ConnectionString);
 
         var found = await RedisProbe.RunAsync(client.Redis).WaitAsync(Timeout, TestContext.Current.CancellationToken);

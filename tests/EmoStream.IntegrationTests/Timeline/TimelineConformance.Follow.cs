@@ -1,5 +1,6 @@
 using EmoStream.Contracts;
 using EmoStream.Contracts.Timeline;
+using EmoStream.Testing;
 using EmoStream.Timeline.Read;
 using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
@@ -70,8 +71,7 @@ public abstract partial class TimelineConformance
         AssertSame(conversation.Feed, await second);
 
         // Idle subscriptions linger until the next recheck, so the server still counts the one that both shared.
-        var reply = (RedisResult[])(await Client.Database.ExecuteAsync("PUBSUB", "NUMSUB", $"emostream:{{{conversation.Id}}}:changes"))!;
-        Assert.Equal(1, (long)reply[1]);
+        Assert.Equal(1, await SubscriptionsAsync(conversation.Id));
     }
 
     [Fact]
@@ -91,8 +91,7 @@ public abstract partial class TimelineConformance
             }
 
             clock.Advance(TimeSpan.FromSeconds(5));
-            await UntilAsync(async () =>
-                (long)((RedisResult[])(await Client.Database.ExecuteAsync("PUBSUB", "NUMSUB", $"emostream:{{{conversation.Id}}}:changes"))!)[1] == 0);
+            await Eventually.TrueAsync(async _ => await SubscriptionsAsync(conversation.Id) == 0, () => "nobody is subscribed any more");
         }
     }
 
@@ -194,12 +193,9 @@ public abstract partial class TimelineConformance
         return entries;
     }
 
-    private static async Task UntilAsync(Func<Task<bool>> condition)
+    private async Task<long> SubscriptionsAsync(string conversationId)
     {
-        using var limit = new CancellationTokenSource(Timeout);
-        while (!await condition())
-        {
-            limit.Token.ThrowIfCancellationRequested();
-        }
+        var reply = (RedisResult[])(await Client.Database.ExecuteAsync("PUBSUB", "NUMSUB", $"emostream:{{{conversationId}}}:changes"))!;
+        return (long)reply[1];
     }
 }

@@ -1,6 +1,7 @@
-using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using EmoStream.Testing.Processes;
 
 namespace EmoStream.Testing.Redis;
 
@@ -10,35 +11,37 @@ namespace EmoStream.Testing.Redis;
 /// </summary>
 public sealed class RedisServer : IAsyncDisposable
 {
+    private const int Attempts = 3;
+
     private readonly string _executable;
     private readonly string _directory;
-    private readonly int _port;
     private readonly string[] _settings;
-    private Process? _process;
+    private int _starts;
+    private ChildProcess? _process;
 
     private RedisServer(string executable, string directory, int port, string[] settings)
     {
         _executable = executable;
         _directory = directory;
-        _port = port;
         _settings = settings;
+        Port = port;
     }
 
     /// <summary>Path of redis-server; null when it is not on PATH.</summary>
-    public static string? Executable { get; } = Find("redis-server");
+    public static string? Executable { get; } = Programs.Find("redis-server");
 
     /// <summary>Path of valkey-server; null when it is not on PATH.</summary>
-    public static string? ValkeyExecutable { get; } = Find("valkey-server");
-
-    /// <summary>Host and port, as StackExchange.Redis takes it.</summary>
-    public string ConnectionString => $"127.0.0.1:{_port}";
+    public static string? ValkeyExecutable { get; } = Programs.Find("valkey-server");
 
     /// <summary>The port it listens on, the same after a restart.</summary>
-    public int Port => _port;
+    public int Port { get; }
+
+    /// <summary>Host and port, as StackExchange.Redis takes it.</summary>
+    public string ConnectionString => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}");
 
     /// <summary>
-    /// Starts a server. <paramref name="appendFsync"/> is <c>always</c> (an acknowledged write survives kill -9 of the
-    /// machine too) or <c>everysec</c>; <paramref name="settings"/> are further redis.conf pairs as command-line options.
+    /// Starts a server. <paramref name="appendFsync"/> is <c>always</c> (an acknowledged write is on the disk) or
+    /// <c>everysec</c>; <paramref name="settings"/> are further redis.conf pairs as command-line options.
     /// </summary>
     public static async Task<RedisServer> StartAsync(string appendFsync = "everysec", string? executable = null, params string[] settings)
     {
@@ -52,7 +55,7 @@ public sealed class RedisServer : IAsyncDisposable
                 await server.RestartAsync();
                 return server;
             }
-            catch (InvalidOperationException) when (attempt < 3)
+            catch (InvalidOperationException) when (attempt < Attempts)
             {
                 // Somebody else took the port between choosing and binding it.
             }
@@ -62,52 +65,14 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Starts the process again on the same directory and port; returns when it serves.</summary>
     public async Task RestartAsync()
     {
-        var start = new ProcessStartInfo(_executable) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var log = Path.Combine(_directory, string.Create(CultureInfo.InvariantCulture, $"{Port}-{++_starts}.log"));
         string[] arguments =
         [
-            "--port", _port.ToString(System.Globalization.CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", _directory,
+            "--port", Port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--dir", _directory,
             "--appendonly", "yes", "--save", "", "--loglevel", "notice", .. _settings,
         ];
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var output = new List<string>();
-        void OnLine(object _, DataReceivedEventArgs line)
-        {
-            if (line.Data is null)
-            {
-                return;
-            }
-
-            lock (output)
-            {
-                output.Add(line.Data);
-            }
-
-            if (line.Data.Contains("Ready to accept connections", StringComparison.Ordinal))
-            {
-                ready.TrySetResult();
-            }
-        }
-
-        var process = new Process { StartInfo = start, EnableRaisingEvents = true };
-        process.OutputDataReceived += OnLine;
-        process.ErrorDataReceived += OnLine;
-        process.Exited += (_, _) =>
-        {
-            lock (output)
-            {
-                ready.TrySetException(new InvalidOperationException($"{_executable} ended at start: {string.Join('\n', output.TakeLast(5))}"));
-            }
-        };
-        process.Start();
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        _process = process;
-        await ready.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        var process = _process = await ChildProcess.StartAsync(_executable, arguments, log);
+        await Eventually.TrueAsync(() => Serves(process), () => "the server is ready, but: " + process.Tail());
     }
 
     /// <summary>kill -9; returns when the process is gone.</summary>
@@ -116,13 +81,7 @@ public sealed class RedisServer : IAsyncDisposable
         if (_process is { } process)
         {
             _process = null;
-            if (!process.HasExited)
-            {
-                process.Kill();
-            }
-
-            await process.WaitForExitAsync();
-            process.Dispose();
+            await process.DisposeAsync();
         }
     }
 
@@ -133,16 +92,17 @@ public sealed class RedisServer : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
-    /// <summary>A port that was free a moment ago.</summary>
-    internal static int FreePort()
+    private static bool Serves(ChildProcess process)
+    {
+        var tail = process.Tail();
+        return tail.Contains("Ready to accept connections", StringComparison.Ordinal)
+            || (process.HasExited ? throw new InvalidOperationException(tail) : false);
+    }
+
+    private static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
-
-    private static string? Find(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "")
-        .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
-        .Select(directory => Path.Combine(directory, name))
-        .FirstOrDefault(File.Exists);
 }

@@ -1,0 +1,39 @@
+using System.Diagnostics;
+using Confluent.Kafka;
+
+namespace EmoStream.Benchmarks.Load;
+
+/// <summary>Produces a workload as fast as possible or at a rate; lateness counts, because due times are what is recorded.</summary>
+internal static class Sender
+{
+    /// <returns>Stopwatch ticks at which each utterance was due.</returns>
+    public static long[] Send(string kafka, string topic, Workload workload, int rate, CancellationToken cancellationToken)
+    {
+        using var producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig
+        {
+            BootstrapServers = kafka,
+            EnableIdempotence = true,
+            Acks = Acks.All,
+            Partitioner = Partitioner.Murmur2Random,
+            LingerMs = rate > 0 ? 0 : 5,
+            QueueBufferingMaxMessages = 1_000_000,
+            QueueBufferingMaxKbytes = 1 << 20,
+        }).Build();
+        string? failure = null;
+        var due = new long[workload.Values.Length];
+        var start = Stopwatch.GetTimestamp();
+        for (var i = 0; i < due.Length; i++)
+        {
+            due[i] = rate > 0 ? start + (long)((double)i / rate * Stopwatch.Frequency) : Stopwatch.GetTimestamp();
+            var wait = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due[i]);
+            if (wait > TimeSpan.Zero && cancellationToken.WaitHandle.WaitOne(wait)) break;
+            producer.Produce(
+                topic,
+                new() { Key = workload.Keys[workload.ConversationOf[i]], Value = workload.Values[i] },
+                report => failure ??= report.Error.IsError ? report.Error.Reason : null);
+        }
+
+        producer.Flush(cancellationToken);
+        return failure is null ? due : throw new InvalidOperationException($"Producing failed: {failure}");
+    }
+}

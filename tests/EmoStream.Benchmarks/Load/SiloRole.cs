@@ -1,0 +1,37 @@
+using System.CommandLine;
+using EmoStream.Inference.Scoring;
+using EmoStream.ServiceDefaults;
+using EmoStream.Silo.Hosting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EmoStream.Benchmarks.Load;
+
+/// <summary>The real silo in a process of its own, with the null scorer where one is asked for.</summary>
+internal static class SiloRole
+{
+    public const string Name = "silo";
+
+    public static Command Create()
+    {
+        var command = new Command(Name, "The silo under test; started by `load`.") { Hidden = true };
+        command.SetAction(async (_, _) =>
+        {
+            var builder = WebApplication.CreateBuilder();
+            if (Environment.GetEnvironmentVariable(Roles.Scorer) == Roles.Null) builder.Services.AddSingleton<IScorer, NullScorer>();
+            builder.AddSilo();
+            await using var app = builder.Build();
+            app.MapDefaultEndpoints();
+            await app.RunAsync();
+        });
+        return command;
+    }
+}
+
+/// <summary>What `load` tells the processes it starts, beside the environment names that a silo reads anyway.</summary>
+internal static class Roles
+{
+    public const string Scorer = "LOAD_SCORER";
+    public const string Null = "null";
+    public const string Model = "model";
+}

@@ -1,0 +1,79 @@
+using CsCheck;
+using EmoStream.Streaming.Kafka.Reading;
+
+namespace EmoStream.Tests.Streaming.Kafka;
+
+public sealed class OffsetTrackerTests
+{
+    [Fact]
+    public void Watermark_NothingKnown_IsNull() => Assert.Null(new OffsetTracker(10, 1000).Watermark);
+
+    [Fact]
+    public void Watermark_NothingRead_IsTheStart()
+    {
+        var tracker = new OffsetTracker(10, 1000);
+        tracker.StartAt(42);
+        Assert.Equal(42, tracker.Watermark);
+    }
+
+    /// <summary>Against the definition: the lowest unfinished offset, else behind the last one; offsets have holes, as after compaction.</summary>
+    [Fact]
+    public void Watermark_AnyOrderOfCompletion_IsTheLowestUnfinished() =>
+        Gen.Select(Gen.Int[1, 5].Array[1, 60], Gen.Int[0, int.MaxValue]).Sample((steps, seed) =>
+        {
+            var tracker = new OffsetTracker(1000, 1_000_000);
+            tracker.StartAt(100);
+            List<PendingOffset> open = [];
+            var random = new Random(seed);
+            long next = 100;
+            foreach (var step in steps)
+            {
+                var record = new PendingOffset(next + step - 1, 1);
+                next = record.Offset + 1;
+                tracker.Add(record);
+                open.Add(record);
+                while (open.Count > 0 && random.Next(3) > 0)
+                {
+                    var done = open[random.Next(open.Count)];
+                    open.Remove(done);
+                    tracker.Complete(done);
+                    tracker.Complete(done);
+                }
+                Assert.Equal(open.Count == 0 ? next : open.Min(o => o.Offset), tracker.Watermark);
+                Assert.Equal(open.Count, tracker.Records);
+                Assert.Equal(open.Count, tracker.Bytes);
+            }
+            foreach (var record in open)
+            {
+                tracker.Complete(record);
+            }
+            Assert.Equal(next, tracker.Watermark);
+        });
+
+    [Theory]
+    [InlineData(2, 1000)]
+    [InlineData(1000, 20)]
+    public void WaitForRoom_FullByRecordsOrBytes_OnlyAfterCompletion(int records, long bytes)
+    {
+        var tracker = new OffsetTracker(records, bytes);
+        var first = new PendingOffset(0, 10);
+        tracker.Add(first);
+        Assert.True(tracker.WaitForRoom(TimeSpan.Zero));
+        tracker.Add(new PendingOffset(1, 10));
+        Assert.False(tracker.WaitForRoom(TimeSpan.Zero));
+        tracker.Complete(first);
+        Assert.True(tracker.WaitForRoom(TimeSpan.Zero));
+    }
+
+    [Fact]
+    public async Task WaitForRoom_CompletionOnAnotherThread_Wakes()
+    {
+        var tracker = new OffsetTracker(1, 1000);
+        var record = new PendingOffset(0, 1);
+        tracker.Add(record);
+        var waiting = Task.Factory.StartNew(
+            () => tracker.WaitForRoom(TimeSpan.FromMinutes(1)), TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        tracker.Complete(record);
+        Assert.True(await waiting);
+    }
+}

@@ -1,0 +1,244 @@
+using System.Diagnostics.Metrics;
+using CsCheck;
+using EmoStream.Streaming.Kafka;
+using EmoStream.Streaming.Kafka.Cache;
+using EmoStream.Streaming.Kafka.Reading;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.Streams;
+
+namespace EmoStream.Tests.Streaming.Kafka;
+
+public sealed class PartitionCacheTests
+{
+    private readonly OffsetTracker _tracker = new(1_000_000, long.MaxValue);
+    private readonly PartitionCache _cache;
+    private long _next;
+
+    public PartitionCacheTests()
+    {
+        var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
+        _cache = new PartitionCache(
+            0, _tracker, new KafkaStreamOptions { DeliveryBatch = 3 }, new StreamingKafkaMetrics(meters), NullLogger<PartitionCache>.Instance);
+        _tracker.StartAt(0);
+    }
+
+    [Fact]
+    public void MoveNext_SeveralWaiting_OneBatchUpToTheLimitInOrder()
+    {
+        Add("a", "b", "a", "a", "a");
+        using var cursor = _cache.GetCacheCursor(Id("a"), null);
+        Assert.Equal([0L, 2, 3], Next(cursor));
+        Assert.Equal([4L], Next(cursor));
+        Assert.False(Moves(cursor));
+    }
+
+    [Fact]
+    public void MoveNext_AfterDelivery_CompletesThePreviousBatchOnly()
+    {
+        Add("a", "b", "a");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        using var b = _cache.GetCacheCursor(Id("b"), null);
+        Next(a);
+        Assert.Equal(0, _tracker.Watermark);
+        Assert.False(Moves(a));
+        Assert.Equal(1, _tracker.Watermark);
+        Next(b);
+        Assert.Equal(1, _tracker.Watermark);
+        Assert.False(Moves(b));
+        Assert.Equal(3, _tracker.Watermark);
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_ThenMoveNext_SameEventsAndWhatCameSince()
+    {
+        Add("a");
+        using var cursor = _cache.GetCacheCursor(Id("a"), null);
+        Assert.Equal([0L], Next(cursor));
+        cursor.RecordDeliveryFailure();
+        Add("a");
+        Assert.Equal([0L, 1], Next(cursor));
+        Assert.Equal(0, _tracker.Watermark);
+        Assert.False(Moves(cursor));
+        Assert.Equal(2, _tracker.Watermark);
+    }
+
+    [Fact]
+    public void GetCacheCursor_AnyToken_StartsAtTheFirstThatIsNotDone()
+    {
+        Add("a", "a");
+        using (var cursor = _cache.GetCacheCursor(Id("a"), null))
+        {
+            Next(cursor);
+            cursor.RecordDeliveryFailure();
+        }
+        using var late = _cache.GetCacheCursor(Id("a"), new KafkaSequenceToken("t/0", 1_000));
+        Assert.Equal([0L, 1], Next(late));
+        using var early = _cache.GetCacheCursor(Id("a"), new KafkaSequenceToken("other/0", 0));
+        Assert.Equal([0L, 1], Next(early));
+    }
+
+    [Fact]
+    public void Settle_TwoSubscribers_DoneWhenBothHaveTaken()
+    {
+        Add("a");
+        using var one = _cache.GetCacheCursor(Id("a"), null);
+        using var two = _cache.GetCacheCursor(Id("a"), null);
+        Next(one);
+        Assert.False(Moves(one));
+        Assert.Equal(0, _tracker.Watermark);
+        Next(two);
+        Assert.False(Moves(two));
+        Assert.Equal(1, _tracker.Watermark);
+    }
+
+    [Fact]
+    public void Purge_RegistrationPinReleased_EventsOfTheSubscriberAreDone()
+    {
+        Add("a");
+        var pin = _cache.GetCacheCursor(Id("a"), null);
+        using var subscriber = _cache.GetCacheCursor(Id("a"), null);
+        Next(subscriber);
+        Assert.False(Moves(subscriber));
+        pin.Dispose();
+        Assert.Equal(0, _tracker.Watermark);
+        Assert.False(_cache.TryPurgeFromCache(out _));
+        Assert.Equal(1, _tracker.Watermark);
+    }
+
+    [Fact]
+    public void Purge_NoSubscriber_KeepsTheEvents()
+    {
+        Add("a");
+        _cache.GetCacheCursor(Id("a"), null).Dispose();
+        _cache.TryPurgeFromCache(out _);
+        Assert.Equal(0, _tracker.Watermark);
+        using var cursor = _cache.GetCacheCursor(Id("a"), null);
+        Assert.Equal([0L], Next(cursor));
+    }
+
+    [Fact]
+    public void SettleClosed_DeliveredAndFailedUnderWay_OnlyTheDeliveredIsDone()
+    {
+        Add("a", "b", "a", "c");
+        var a = _cache.GetCacheCursor(Id("a"), null);
+        var b = _cache.GetCacheCursor(Id("b"), null);
+        var c = _cache.GetCacheCursor(Id("c"), null);
+        Next(a);
+        Next(b);
+        Next(c);
+        b.RecordDeliveryFailure();
+        a.Dispose();
+        b.Dispose();
+        c.Dispose();
+        Assert.Equal(0, _tracker.Watermark);
+        _cache.SettleClosed();
+        Assert.Equal(1, _tracker.Watermark);
+        Assert.Equal(1, _tracker.Records);
+    }
+
+    [Fact]
+    public void SettleClosed_OneOfTwoSubscribersNotStarted_NothingIsDone()
+    {
+        Add("a");
+        var one = _cache.GetCacheCursor(Id("a"), null);
+        var two = _cache.GetCacheCursor(Id("a"), null);
+        Next(one);
+        two.Dispose();
+        one.Dispose();
+        _cache.SettleClosed();
+        Assert.Equal(0, _tracker.Watermark);
+    }
+
+    /// <summary>Any mix of arrivals, deliveries and failures: every stream gets all its events in order, and the watermark is never past an undelivered one.</summary>
+    [Fact]
+    public void Deliveries_AnyInterleaving_CompleteInOrderAndNeverCommittedTooFar() =>
+        Gen.Int[0, int.MaxValue].Sample(seed => new PartitionCacheTests().Interleave(new Random(seed)));
+
+    private void Interleave(Random random)
+    {
+        string[] streams = ["a", "b", "c", "d"];
+        var cursors = new Dictionary<string, IQueueCacheCursor>();
+        var sent = streams.ToDictionary(s => s, _ => new List<long>());
+        var delivered = streams.ToDictionary(s => s, _ => new List<long>());
+        var underWay = new Dictionary<string, List<long>>();
+        for (var step = 0; step < 300; step++)
+        {
+            var stream = streams[random.Next(streams.Length)];
+            switch (random.Next(5))
+            {
+                case 0 or 1:
+                    sent[stream].Add(_next);
+                    Add(stream);
+                    break;
+                case 2 when underWay.Remove(stream):
+                    cursors[stream].RecordDeliveryFailure();
+                    break;
+                case 3:
+                    _cache.TryPurgeFromCache(out _);
+                    break;
+                default:
+                    Deliver(stream);
+                    break;
+            }
+            var open = streams.SelectMany(s => sent[s].Except(delivered[s])).Order().ToList();
+            Assert.True(_tracker.Watermark <= (open.Count == 0 ? _next : open[0]), $"watermark {_tracker.Watermark} past {open.FirstOrDefault()}");
+        }
+        foreach (var stream in streams)
+        {
+            while (Deliver(stream))
+            {
+            }
+            Assert.Equal(sent[stream], delivered[stream]);
+        }
+        Assert.Equal(_next, _tracker.Watermark);
+        Assert.Equal(0, _tracker.Records);
+
+        bool Deliver(string stream)
+        {
+            if (!cursors.TryGetValue(stream, out var cursor))
+            {
+                cursors.Add(stream, cursor = _cache.GetCacheCursor(Id(stream), null));
+            }
+            if (underWay.Remove(stream, out var taken))
+            {
+                delivered[stream].AddRange(taken);
+            }
+            if (!Moves(cursor))
+            {
+                return false;
+            }
+            underWay[stream] = Current(cursor);
+            return true;
+        }
+    }
+
+    private static StreamId Id(string stream) => StreamId.Create("n", stream);
+
+    private void Add(params string[] streams)
+    {
+        List<IBatchContainer> batch = [];
+        foreach (var stream in streams)
+        {
+            var item = new CachedEvent("t/0", _next++, 10, Id(stream), stream);
+            _tracker.Add(item);
+            batch.Add(item);
+        }
+        _cache.AddToCache(batch);
+    }
+
+    private static bool Moves(IQueueCacheCursor cursor) => cursor.MoveNextWithResult().Kind == QueueCacheCursorMoveResultKind.Success;
+
+    private static List<long> Next(IQueueCacheCursor cursor)
+    {
+        Assert.True(Moves(cursor));
+        return Current(cursor);
+    }
+
+    private static List<long> Current(IQueueCacheCursor cursor)
+    {
+        var batch = cursor.GetCurrent(out var error);
+        Assert.Null(error);
+        return [.. batch!.GetEvents<string>().Select(e => ((KafkaSequenceToken)e.Item2).Offset)];
+    }
+}
