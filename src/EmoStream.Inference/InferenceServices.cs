@@ -1,10 +1,10 @@
+using System.Diagnostics.Metrics;
 using EmoStream.Inference.Batching;
 using EmoStream.Inference.Bundle;
 using EmoStream.Inference.Scoring;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Options;
 
 namespace EmoStream.Inference;

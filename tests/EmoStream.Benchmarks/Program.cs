@@ -1,15 +1,23 @@
 using System.CommandLine;
+using EmoStream.Benchmarks.Inference;
 using EmoStream.Benchmarks.Load;
 using EmoStream.Benchmarks.Timeline;
 
 var timeline = new Command("timeline", "Commits per second on redis-server and Garnet, beside plain pipelined commands.");
 timeline.SetAction(_ => TimelineBenchmark.RunAsync());
 
+var bundle = new Argument<string>("bundle") { Description = "Bundle directory." };
+var file = new Argument<string>("file") { Description = "Utterances as JSON Lines." };
+var threads = new Option<int>("--threads") { Description = "Threads of the model.", DefaultValueFactory = _ => 1 };
+var inference = new Command("inference", "Milliseconds and bytes per scored utterance, one by one and in batches.") { bundle, file, threads };
+inference.SetAction(parsed => ScoringBenchmark.Run(parsed.GetValue(bundle)!, parsed.GetValue(file)!, parsed.GetValue(threads)));
+
 // `load` starts the systems under test as processes of this same program: `silo` and `bare`.
 var root = new RootCommand("EmoStream's benchmarks: always beside a baseline in the same run.")
 {
     LoadCommand.Create(),
     timeline,
+    inference,
     SiloRole.Create(),
     BareRole.Create(),
 };

@@ -3,14 +3,14 @@ using EmoStream.Contracts.Events;
 
 namespace EmoStream.Cli.Evaluate;
 
-/// <summary>A conversation's utterances as they stand after the whole file: revised texts, nothing retracted.</summary>
+/// <summary>A conversation's utterances as they stand after the whole file.</summary>
 internal sealed class Conversation
 {
     private readonly Dictionary<string, int> _places = [];
-    private readonly List<InputLine?> _lines = [];
+    private readonly List<Turn> _turns = [];
 
     /// <summary>In order of first appearance.</summary>
-    public IReadOnlyList<InputLine> Lines => _lines.Where(line => line is not null).Select(line => line!.Value).ToList();
+    public IReadOnlyList<Turn> Turns => _turns;
 
     /// <summary>Gathers a file by conversation.</summary>
     /// <exception cref="InputException">A line is unusable: a score over part of a file would not be the file's score.</exception>
@@ -41,16 +41,19 @@ internal sealed class Conversation
         switch (e.Kind)
         {
             case UtteranceKind.Retraction when known:
-                _lines[place] = null;
+                _turns[place] = _turns[place] with { IsRetracted = true };
                 break;
             case UtteranceKind.Revision when known:
                 // The annotation belongs to the utterance, not to one hypothesis of its text.
-                _lines[place] = line with { Label = line.Label ?? _lines[place]?.Label };
+                _turns[place] = new(line with { Label = line.Label ?? _turns[place].Line.Label });
                 break;
             case UtteranceKind.Utterance or UtteranceKind.Revision when !known:
-                _places.Add(e.UtteranceId, _lines.Count);
-                _lines.Add(line);
+                _places.Add(e.UtteranceId, _turns.Count);
+                _turns.Add(new(line));
                 break;
         }
     }
 }
+
+/// <summary>One utterance of a conversation; a retracted one keeps its place, as it does in the stream.</summary>
+internal readonly record struct Turn(InputLine Line, bool IsRetracted = false);

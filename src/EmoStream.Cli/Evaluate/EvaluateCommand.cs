@@ -51,7 +51,7 @@ internal static class EvaluateCommand
         using var predictionsFile = predictionsPath is null ? null : File.CreateText(predictionsPath);
         var pairs = new List<(int Actual, int Predicted)>();
         var unlabelled = 0;
-        Progress.Run(terminal, "evaluate", conversations.Sum(c => c.Lines.Count), report =>
+        Progress.Run(terminal, "evaluate", conversations.Sum(c => c.Turns.Count), report =>
         {
             foreach (var prediction in new Evaluator(scorer).Predict(conversations, report, cancellationToken))
             {
@@ -94,7 +94,7 @@ internal static class EvaluateCommand
 
     private static void CheckLabels(IEnumerable<Conversation> conversations, string[] labels)
     {
-        foreach (var line in conversations.SelectMany(conversation => conversation.Lines))
+        foreach (var line in conversations.SelectMany(conversation => conversation.Turns).Select(turn => turn.Line))
         {
             if (line.Label is { } label && !labels.Contains(label))
             {

@@ -24,7 +24,7 @@ internal sealed class Evaluator(IScorer scorer)
         foreach (var conversation in conversations)
         {
             batch.Add(conversation);
-            rows += conversation.Lines.Count;
+            rows += conversation.Turns.Count;
             if (rows >= RowsPerBatch)
             {
                 foreach (var prediction in Score(batch))
@@ -49,44 +49,48 @@ internal sealed class Evaluator(IScorer scorer)
 
     private IEnumerable<Prediction> Score(List<Conversation> batch)
     {
-        // 1. Rows: what brings nothing that the model takes is no context for others either.
-        var lines = batch.ConvertAll(conversation => conversation.Lines.Where(line => HasInput(line.Event!)).ToList());
-        lines.RemoveAll(conversation => conversation.Count == 0);
+        // 1. Rows, and which of them bring something that the model takes.
+        var requests = batch.ConvertAll(Request);
 
         // 2. Score.
-        var replies = lines.Count == 0 ? [] : scorer.Score(lines.ConvertAll(Request));
+        var replies = requests.Count == 0 ? [] : scorer.Score(requests);
 
         // 3. Labels.
-        for (var c = 0; c < lines.Count; c++)
+        for (var c = 0; c < requests.Count; c++)
         {
-            for (var u = 0; u < lines[c].Count; u++)
+            for (var i = 0; i < requests[c].Scored.Length; i++)
             {
-                var probabilities = replies[c].Scores[u].Probabilities;
-                yield return new Prediction(lines[c][u], Array.IndexOf(probabilities, probabilities.Max()), probabilities);
+                var probabilities = replies[c].Scores[i].Probabilities;
+                yield return new Prediction(batch[c].Turns[requests[c].Scored[i]].Line, Array.IndexOf(probabilities, probabilities.Max()), probabilities);
             }
         }
     }
 
-    private static ScoreRequest Request(List<InputLine> lines)
+    private ScoreRequest Request(Conversation conversation)
     {
         var speakers = new Dictionary<string, int>();
-        var rows = new ContextRow[lines.Count];
+        var rows = new ContextRow[conversation.Turns.Count];
+        var scored = new List<int>();
         for (var i = 0; i < rows.Length; i++)
         {
-            var e = lines[i].Event!;
+            var e = conversation.Turns[i].Line.Event!;
             if (!speakers.TryGetValue(e.Speaker!.Id, out var speaker))
             {
                 speakers.Add(e.Speaker.Id, speaker = speakers.Count);
             }
 
-            rows[i] = new ContextRow
+            // What brings nothing keeps its row, as in the stream: the distances of the others do not change.
+            var isUsed = !conversation.Turns[i].IsRetracted && HasInput(e);
+            rows[i] = isUsed
+                ? new() { Speaker = speaker, Input = new() { Text = string.IsNullOrWhiteSpace(e.Text) ? null : e.Text, Audio = e.Audio, Face = e.Face, Body = e.Body } }
+                : new() { Speaker = speaker, Descriptors = new byte[]?[scorer.Description.Modalities.Length] };
+            if (isUsed)
             {
-                Speaker = speaker,
-                Input = new RowInput { Text = string.IsNullOrWhiteSpace(e.Text) ? null : e.Text, Audio = e.Audio, Face = e.Face, Body = e.Body },
-            };
+                scored.Add(i);
+            }
         }
 
-        return new ScoreRequest { Rows = rows, Scored = [.. Enumerable.Range(0, rows.Length)] };
+        return new() { Rows = rows, Scored = [.. scored] };
     }
 
     private bool HasInput(UtteranceEvent e)

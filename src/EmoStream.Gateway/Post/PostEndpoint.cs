@@ -13,6 +13,8 @@ namespace EmoStream.Gateway.Post;
 /// </summary>
 internal static class PostEndpoint
 {
+    private const int Slack = 64 * 1024;
+
     public static void MapPost(this IEndpointRouteBuilder endpoints) => endpoints.MapPost("/{id}/utterances", PostAsync)
         .WithName("PostUtterances")
         .WithSummary("Posts utterance events")
@@ -45,7 +47,8 @@ internal static class PostEndpoint
 
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
         {
-            size.MaxRequestBodySize = limits.MaxBodyBytes;
+            // A little more than is accepted: the server answers what is slightly too large instead of cutting the connection.
+            size.MaxRequestBodySize = limits.MaxBodyBytes + Slack;
         }
 
         using var body = await LimitedBody.ReadAsync(context.Request, limits.MaxBodyBytes, context.RequestAborted);

@@ -2,7 +2,6 @@ using EmoStream.Contracts;
 using EmoStream.Contracts.Events;
 using EmoStream.Contracts.Grains;
 using EmoStream.Contracts.Inference;
-using EmoStream.Contracts.Timeline;
 using EmoStream.Silo.Policy;
 using EmoStream.Streaming.Kafka;
 using EmoStream.Timeline.Commit;
@@ -32,15 +31,7 @@ internal sealed partial class ConversationGrain(
 {
     private IInferenceWorker _worker = null!;
     private ModelDescription _model = null!;
-    private Conversation _conversation = null!;
-
-    public override async Task OnActivateAsync(CancellationToken cancellationToken)
-    {
-        _worker = GrainFactory.GetGrain<IInferenceWorker>(0);
-        _model = await _worker.DescribeAsync();
-        var id = this.GetPrimaryKeyString();
-        _conversation = new(id, _model, await store.OpenAsync(id), serializer);
-    }
+    private Conversation? _conversation;
 
     public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => handleFactory.Create<UtteranceEvent>().ResumeAsync(this);
 
@@ -48,13 +39,15 @@ internal sealed partial class ConversationGrain(
     {
         try
         {
+            // Not on activation: the pulling agent reads nothing else of the partition while a grain activates.
+            _conversation ??= await OpenAsync();
             // A batch comes from one partition unless the topic has just grown: one commit per source.
             for (var from = 0; from < items.Count;)
             {
                 var source = ((KafkaSequenceToken)items[from].Token).Source;
                 var to = from + 1;
                 while (to < items.Count && ((KafkaSequenceToken)items[to].Token).Source == source) to++;
-                await TakeAsync(source, items, from, to);
+                await TakeAsync(_conversation, source, items, from, to);
                 from = to;
             }
         }
@@ -72,38 +65,43 @@ internal sealed partial class ConversationGrain(
         return Task.CompletedTask;
     }
 
-    private async Task TakeAsync(string source, IList<SequentialItem<UtteranceEvent>> items, int from, int to)
+    private async Task TakeAsync(Conversation conversation, string source, IList<SequentialItem<UtteranceEvent>> items, int from, int to)
     {
         var takenAt = timeProvider.GetUtcNow();
-        _conversation.BeginBatch(source);
+        conversation.BeginBatch(source);
         for (var i = from; i < to; i++)
         {
             var e = items[i].Item;
             // 1. Only what the policy allows goes on.
             var decision = policy.Decide(e);
             // 2. Order, duplicates, revisions, speakers, window.
-            var isNew = _conversation.Apply(e, items[i].Token.SequenceNumber, decision, await FetchAsync(e));
+            var isNew = conversation.Apply(e, items[i].Token.SequenceNumber, decision, conversation.NeedsEntry(e) ? await store.ReadEntryAsync(e.ConversationId, e.UtteranceId) : null);
             metrics.Event(e.Kind, isNew);
         }
 
         // 3. Everything that changed is scored in its context.
-        foreach (var job in _conversation.ScoreJobs())
+        foreach (var job in conversation.ScoreJobs())
         {
             var started = timeProvider.GetTimestamp();
             var reply = await _worker.ScoreAsync(job.ToRequest(), CancellationToken.None);
             if (reply.Bundle != _model.Bundle) throw new BundleChangedException();
-            _conversation.Accept(job, reply, timeProvider.GetElapsedTime(started).TotalMilliseconds, takenAt);
+            conversation.Accept(job, reply, timeProvider.GetElapsedTime(started).TotalMilliseconds, takenAt);
         }
 
         // 4. State, entries, feed and offset, or nothing of it.
-        if (_conversation.ToCommit() is not { } commit) return;
+        if (conversation.ToCommit() is not { } commit) return;
         var result = await store.CommitAsync(this.GetPrimaryKeyString(), commit);
         if (result is CommitResult.Stale or CommitResult.Diverged) throw new CommitRefusedException(result);
         metrics.Batch(to - from);
     }
 
-    private async Task<TimelineEntry?> FetchAsync(UtteranceEvent e) =>
-        _conversation.NeedsEntry(e) ? await store.ReadEntryAsync(e.ConversationId, e.UtteranceId) : null;
+    private async Task<Conversation> OpenAsync()
+    {
+        _worker = GrainFactory.GetGrain<IInferenceWorker>(0);
+        _model = await _worker.DescribeAsync();
+        var id = this.GetPrimaryKeyString();
+        return new(id, _model, await store.OpenAsync(id), serializer);
+    }
 
     [LoggerMessage(LogLevel.Warning, "The stream reported an error; events are delivered again.")]
     private static partial void LogStreamError(ILogger logger, Exception exception);

@@ -29,6 +29,8 @@ internal sealed partial class PartitionReader(
     // What a decoded event costs beyond the bytes it came in; bounds floods of tiny records.
     private const int RecordOverhead = 256;
 
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+
     private readonly ILogger _logger = context.Loggers.CreateLogger<PartitionReader>();
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -37,6 +39,7 @@ internal sealed partial class PartitionReader(
     private long _stored = -1;
     private long _high = -1;
     private string _source = "";
+    private TimeSpan _pause = FirstPause;
 
     public int Partition => partition;
 
@@ -85,11 +88,17 @@ internal sealed partial class PartitionReader(
                 {
                     Read();
                 }
+                catch (KafkaException e)
+                {
+                    // A broker that has just started has no group coordinator yet: soon is good enough.
+                    LogClientFailed(partition, e.Error.Code);
+                    Pause();
+                }
                 catch (Exception e)
                 {
                     // Whatever it was, reading must go on: an agent does not start its receiver twice.
                     LogReadFailed(e, partition);
-                    _stop.Token.WaitHandle.WaitOne(context.Options.MaxRetryDelay);
+                    Pause();
                 }
             }
         }
@@ -100,10 +109,18 @@ internal sealed partial class PartitionReader(
         }
     }
 
+    /// <summary>Doubles until a client got as far as reading.</summary>
+    private void Pause()
+    {
+        _stop.Token.WaitHandle.WaitOne(_pause);
+        _pause = _pause * 2 < context.Options.MaxRetryDelay ? _pause * 2 : context.Options.MaxRetryDelay;
+    }
+
     private void Read()
     {
         using var consumer = Build();
         Position(consumer);
+        _pause = FirstPause;
         while (!_stop.IsCancellationRequested)
         {
             Store(consumer);
@@ -136,39 +153,6 @@ internal sealed partial class PartitionReader(
         }
         Commit(consumer);
         consumer.Close();
-    }
-
-    /// <summary>Where to go on: behind the last record read, else at the committed offset, else at the beginning.</summary>
-    private void Position(IConsumer<byte[]?, byte[]?> consumer)
-    {
-        var range = consumer.QueryWatermarkOffsets(_topicPartition, RequestTimeout);
-        var wanted = tracker.Next;
-        if (wanted is null)
-        {
-            var committed = consumer.Committed([_topicPartition], RequestTimeout)[0].Offset;
-            wanted = committed.IsSpecial ? range.Low.Value : committed.Value;
-        }
-        var from = wanted.Value;
-        if (from < range.Low)
-        {
-            // The broker deleted records that nobody had read: retention is shorter than this group was away.
-            context.Topics.Refresh();
-            LogGap(partition, from, range.Low.Value, range.Low.Value - from);
-            context.Metrics.Lost(partition, range.Low.Value - from);
-            from = range.Low.Value;
-        }
-        else if (from > range.High)
-        {
-            context.Topics.Refresh();
-            LogShorter(partition, from, range.High.Value);
-            from = range.Low.Value;
-        }
-        tracker.StartAt(from);
-        _source = context.Topics.Source(partition);
-        consumer.Assign(new TopicPartitionOffset(_topicPartition, from));
-        _stored = from;
-        Volatile.Write(ref _high, range.High.Value);
-        LogAssigned(partition, from);
     }
 
     private void Take(ConsumeResult<byte[]?, byte[]?> record)
@@ -238,41 +222,6 @@ internal sealed partial class PartitionReader(
         }
     }
 
-    private void Store(IConsumer<byte[]?, byte[]?> consumer)
-    {
-        if (tracker.Watermark is { } watermark && watermark > _stored)
-        {
-            consumer.StoreOffset(new TopicPartitionOffset(_topicPartition, watermark));
-            _stored = watermark;
-            Volatile.Write(ref _high, Math.Max(Volatile.Read(ref _high), consumer.GetWatermarkOffsets(_topicPartition).High.Value));
-        }
-    }
-
-    private void Commit(IConsumer<byte[]?, byte[]?> consumer)
-    {
-        if (tracker.Watermark is not { } watermark)
-        {
-            return;
-        }
-        // Closing commits what is stored once more: it must not be less than what is committed here.
-        Store(consumer);
-        try
-        {
-            consumer.Commit([new TopicPartitionOffset(_topicPartition, watermark)]);
-            LogCommitted(partition, watermark);
-        }
-        catch (KafkaException e)
-        {
-            CommitFailed(e.Error);
-        }
-    }
-
-    private void CommitFailed(Error error)
-    {
-        context.Metrics.CommitFailed(partition);
-        LogCommitFailed(partition, error.Code);
-    }
-
     private IConsumer<byte[]?, byte[]?> Build() =>
         new ConsumerBuilder<byte[]?, byte[]?>(KafkaStreamContext.ConsumerConfig(context.Options))
             .SetOffsetsCommittedHandler((_, committed) =>
@@ -286,26 +235,14 @@ internal sealed partial class PartitionReader(
             .SetLogHandler((_, message) => LogClient(partition, message.Level, message.Facility))
             .Build();
 
-    [LoggerMessage(LogLevel.Information, "Partition {Partition}: reading from offset {Offset}.")]
-    private partial void LogAssigned(int partition, long offset);
-
-    [LoggerMessage(LogLevel.Information, "Partition {Partition}: stopped, offset {Offset} committed.")]
-    private partial void LogCommitted(int partition, long offset);
-
-    [LoggerMessage(LogLevel.Error, "Partition {Partition}: offset {Wanted} is gone, the first one left is {First}. {Records} records were deleted by the broker before they were read.")]
-    private partial void LogGap(int partition, long wanted, long first, long records);
-
-    [LoggerMessage(LogLevel.Error, "Partition {Partition}: offset {Wanted} is beyond the end {End}: the topic was recreated or truncated. Reading it from the beginning.")]
-    private partial void LogShorter(int partition, long wanted, long end);
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: {Error}; the client is built anew.")]
+    private partial void LogClientFailed(int partition, ErrorCode error);
 
     [LoggerMessage(LogLevel.Error, "Partition {Partition}: reading failed, the client is built anew.")]
     private partial void LogReadFailed(Exception exception, int partition);
 
     [LoggerMessage(LogLevel.Warning, "Partition {Partition}: {Error} while consuming; librdkafka tries again.")]
     private partial void LogConsumeFailed(int partition, ErrorCode error);
-
-    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: committing the offset failed: {Error}. The next commit covers it.")]
-    private partial void LogCommitFailed(int partition, ErrorCode error);
 
     [LoggerMessage(LogLevel.Warning, "Partition {Partition} offset {Offset}: the decoder threw {Exception}; the record is dead-lettered.")]
     private partial void LogDecoderThrew(int partition, long offset, Type exception);

@@ -150,8 +150,13 @@ internal static class TimelineBenchmark
         private static readonly byte[] Grain = new byte[512];
         private static readonly Dictionary<string, float> Probabilities = new()
         {
-            ["neutral"] = 0.5123456f, ["joy"] = 0.2123456f, ["surprise"] = 0.1123456f, ["anger"] = 0.06234567f,
-            ["sadness"] = 0.05123456f, ["disgust"] = 0.03123456f, ["fear"] = 0.01812345f,
+            ["neutral"] = 0.5123456f,
+            ["joy"] = 0.2123456f,
+            ["surprise"] = 0.1123456f,
+            ["anger"] = 0.06234567f,
+            ["sadness"] = 0.05123456f,
+            ["disgust"] = 0.03123456f,
+            ["fear"] = 0.01812345f,
         };
 
         public string Id { get; } = id;
@@ -174,18 +179,39 @@ internal static class TimelineBenchmark
                 dropped[i] = string.Create(CultureInfo.InvariantCulture, $"utterance-{Change - Window}");
                 entries[i] = new TimelineEntry
                 {
-                    ConversationId = Id, UtteranceId = utteranceId, Change = Change, Sequence = Change, SpeakerId = "s1", SpeakerName = "Ana",
-                    StartMs = Change * 2500, EndMs = (Change * 2500) + 2300, Text = "I think we should move the launch to next week, honestly.",
-                    Status = EntryStatus.Final, Label = "neutral", Probabilities = Probabilities, Confidence = 0.5123456f,
-                    PredictionSet = new PredictionSet(0.9f, ["neutral", "joy"]), Weights = new Dictionary<string, float> { ["text"] = 1f },
-                    Availability = ["text"], Bundle = "meld@1.0.0", Policy = "text-only@1", LatencyMs = new EntryLatency(1.25, 3.5),
+                    ConversationId = Id,
+                    UtteranceId = utteranceId,
+                    Change = Change,
+                    Sequence = Change,
+                    SpeakerId = "s1",
+                    SpeakerName = "Ana",
+                    StartMs = Change * 2500,
+                    EndMs = (Change * 2500) + 2300,
+                    Text = "I think we should move the launch to next week, honestly.",
+                    Status = EntryStatus.Final,
+                    Label = "neutral",
+                    Probabilities = Probabilities,
+                    Confidence = 0.5123456f,
+                    PredictionSet = new PredictionSet(0.9f, ["neutral", "joy"]),
+                    Weights = new Dictionary<string, float> { ["text"] = 1f },
+                    Availability = ["text"],
+                    Bundle = "meld@1.0.0",
+                    Policy = "text-only@1",
+                    LatencyMs = new EntryLatency(1.25, 3.5),
                 };
             }
 
             return new TimelineCommit
             {
-                Epoch = Epoch, PreviousChange = previous, Change = Change, Source = "topic/0", Offset = Change, Entries = entries, Rows = rows,
-                DroppedRows = dropped, Grain = Grain,
+                Epoch = Epoch,
+                PreviousChange = previous,
+                Change = Change,
+                Source = "topic/0",
+                Offset = Change,
+                Entries = entries,
+                Rows = rows,
+                DroppedRows = dropped,
+                Grain = Grain,
                 Speakers = [new SpeakerAggregate { SpeakerId = "s1", DisplayName = "Ana", Utterances = (int)Change, Labels = new Dictionary<string, int> { ["neutral"] = (int)Change } }],
             };
         }

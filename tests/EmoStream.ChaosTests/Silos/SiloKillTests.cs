@@ -1,4 +1,4 @@
-using EmoStream.Contracts.Timeline;
+using EmoStream.Contracts.Events;
 using EmoStream.Testing.Cluster;
 using EmoStream.Testing.Kafka;
 
@@ -12,6 +12,10 @@ public sealed class SiloKillTests(KafkaFixture kafka)
 {
     private const int Copies = 12;
 
+    /// <summary>Entries of all copies and of the reference.</summary>
+    private static readonly int Total =
+        (Copies + 1) * Meetings.Sample.Where(sent => sent.Kind != UtteranceKind.End).Select(sent => sent.UtteranceId).Distinct().Count();
+
     [Theory]
     [InlineData(11)]
     [InlineData(42)]
@@ -24,6 +28,7 @@ public sealed class SiloKillTests(KafkaFixture kafka)
         var sending = run.SendAsync(Meetings.Copies(Copies, seed));
         await run.EntriesAsync(Moment(seed));
         await silo.KillAsync();
+        await AssertInTheMiddleAsync(run);
         await run.Cluster.StartSiloAsync();
         await sending;
 
@@ -41,6 +46,7 @@ public sealed class SiloKillTests(KafkaFixture kafka)
         var sending = run.SendAsync(Meetings.Copies(Copies, seed: 7));
         await run.EntriesAsync(Moment(7));
         await first.KillAsync();
+        await AssertInTheMiddleAsync(run);
         await sending;
 
         await AssertUndisturbedAsync(run);
@@ -60,6 +66,8 @@ public sealed class SiloKillTests(KafkaFixture kafka)
         await sending;
         await run.AppliedAsync();
         first.Thaw();
+        // It learns that the others have declared it dead, and ends; until then it may try to write.
+        await first.EndedAsync();
 
         await AssertUndisturbedAsync(run);
     }
@@ -80,11 +88,13 @@ public sealed class SiloKillTests(KafkaFixture kafka)
         await AssertUndisturbedAsync(run);
     }
 
-    /// <summary>Some time in the middle half of the run, counted in committed entries.</summary>
-    private static int Moment(int seed)
+    /// <summary>Some time in the second and third quarter of the run, counted in committed entries.</summary>
+    private static int Moment(int seed) => (Total / 4) + new Random(seed).Next(Total / 2);
+
+    private static async Task AssertInTheMiddleAsync(PipelineRun run)
     {
-        var total = Copies * Meetings.Sample.Select(sent => sent.UtteranceId).Distinct().Count();
-        return (total / 4) + new Random(seed).Next(total / 2);
+        var committed = await run.CountEntriesAsync();
+        Assert.True(committed < Total, $"{committed} of {Total} entries were there when the silo died: nothing was interrupted");
     }
 
     /// <summary>One undisturbed meeting says how every copy of it must be scored.</summary>
@@ -102,9 +112,9 @@ public sealed class SiloKillTests(KafkaFixture kafka)
     private static async Task AssertUndisturbedAsync(PipelineRun run)
     {
         await run.AppliedAsync();
-        IReadOnlyList<ConversationTimeline> timelines = await run.TimelinesAsync();
+        var timelines = await run.TimelinesAsync();
         run.Ledger.Compare(timelines).AssertClean();
-        Assert.Equal(run.Ledger.Entries, timelines.Sum(timeline => timeline.Entries.Count));
+        Assert.Equal(Total, timelines.Sum(timeline => timeline.Entries.Count));
     }
 
     private async Task<PipelineRun> StartAsync()

@@ -60,8 +60,7 @@ public sealed class GatewayPipelineTests(KafkaFixture kafka) : IAsyncLifetime
             Encoding.UTF8,
             "application/x-ndjson");
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/conversations/acme%2Fstandup/utterances") { Content = body };
-        var trace = ActivityTraceId.CreateRandom();
-        request.Headers.TryAddWithoutValidation("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01");
+        using var caller = new Activity("caller").Start();
         using var response = await _gateway!.Http.SendAsync(request, Cancelled);
 
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
@@ -80,7 +79,7 @@ public sealed class GatewayPipelineTests(KafkaFixture kafka) : IAsyncLifetime
             Assert.StartsWith("emostream.", Header(record, "ce_type"), StringComparison.Ordinal);
             Assert.True(DateTimeOffset.TryParse(Header(record, "ce_time"), System.Globalization.CultureInfo.InvariantCulture, out _));
             // The caller's trace goes on behind Kafka.
-            Assert.Contains(trace.ToString(), Header(record, "traceparent"), StringComparison.Ordinal);
+            Assert.Contains(caller.TraceId.ToString(), Header(record, "traceparent"), StringComparison.Ordinal);
         });
         Assert.Equal(3, records.Select(record => Header(record, "ce_id")).Distinct().Count());
     }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EmoStream.IntegrationTests.Streaming.Kafka;
 
 /// <summary>The value of one of the provider's counters, for one host: other tests run in the same process.</summary>
-internal sealed class CounterProbe(string name) : IDisposable
+public sealed class CounterProbe(string name) : IDisposable
 {
     private readonly MeterListener _listener = new();
     private readonly Lock _lock = new();

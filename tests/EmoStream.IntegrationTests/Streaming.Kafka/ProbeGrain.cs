@@ -8,13 +8,17 @@ namespace EmoStream.IntegrationTests.Streaming.Kafka;
 
 /// <summary>A grain per stream that hands every delivery to the test's <see cref="Probe"/>.</summary>
 [ImplicitStreamSubscription(ProbeAdapter.Namespace)]
-public sealed class ProbeGrain(Probe probe) : Grain, IGrainWithStringKey, IStreamSubscriptionObserver, IAsyncBatchObserver<string>
+public sealed class ProbeGrain(Probe probe, ILocalSiloDetails silo) : Grain, IGrainWithStringKey, IStreamSubscriptionObserver, IAsyncBatchObserver<string>
 {
     public override Task OnActivateAsync(CancellationToken cancellationToken) => probe.Activating(this.GetPrimaryKeyString());
 
     public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => handleFactory.Create<string>().ResumeAsync(this);
 
-    public Task OnNextAsync(IList<SequentialItem<string>> items) => probe.DeliverAsync(this.GetPrimaryKeyString(), items);
+    public Task OnNextAsync(IList<SequentialItem<string>> items)
+    {
+        probe.Silos[silo.Name] = true;
+        return probe.DeliverAsync(this.GetPrimaryKeyString(), items);
+    }
 
     public Task OnErrorAsync(Exception ex)
     {
@@ -27,6 +31,7 @@ public sealed class ProbeGrain(Probe probe) : Grain, IGrainWithStringKey, IStrea
 public sealed class Probe
 {
     private readonly Lock _lock = new();
+    private readonly HashSet<(string Stream, string Value)> _distinct = [];
     private readonly List<(Func<Probe, bool> Condition, TaskCompletionSource Met)> _waits = [];
 
     /// <summary>Runs before a delivery counts; what it throws goes back to the provider.</summary>
@@ -38,7 +43,15 @@ public sealed class Probe
     /// <summary>Events by stream, in the order they were taken.</summary>
     public ConcurrentDictionary<string, List<(string Value, long Offset)>> Taken { get; } = new();
 
+    public ConcurrentDictionary<string, bool> Silos { get; } = new();
+
+    /// <summary>The token sources that were met.</summary>
+    public ConcurrentDictionary<string, bool> Sources { get; } = new();
+
     public int Count { get; private set; }
+
+    /// <summary>Events without those that came again.</summary>
+    public int Distinct => _distinct.Count;
 
     public int Deliveries { get; private set; }
 
@@ -58,7 +71,10 @@ public sealed class Probe
             var taken = Taken.GetOrAdd(stream, _ => []);
             foreach (var item in items)
             {
-                taken.Add((item.Item, ((KafkaSequenceToken)item.Token).Offset));
+                var token = (KafkaSequenceToken)item.Token;
+                taken.Add((item.Item, token.Offset));
+                _distinct.Add((stream, item.Item));
+                Sources[token.Source] = true;
             }
             Count += items.Count;
             Deliveries++;

@@ -14,16 +14,16 @@ public sealed class ProbeHost : IAsyncDisposable
 {
     private readonly IHost _host;
 
-    private ProbeHost(IHost host, Probe probe) => (_host, Probe) = (host, probe);
+    private readonly int _siloPort;
+
+    private ProbeHost(IHost host, Probe probe, int siloPort) => (_host, Probe, _siloPort) = (host, probe, siloPort);
 
     public Probe Probe { get; }
-
-    public IServiceProvider Services => _host.Services;
 
     public IStreamProvider Streams => _host.Services.GetRequiredKeyedService<IStreamProvider>("Kafka");
 
     public static async Task<ProbeHost> StartAsync(
-        string servers, string topic, Probe? probe = null, Action<KafkaStreamOptions>? configure = null)
+        string servers, string topic, Probe? probe = null, Action<KafkaStreamOptions>? configure = null, CounterProbe? counter = null, ProbeHost? join = null)
     {
         probe ??= new Probe();
         var siloPort = FreePorts.Take(2);
@@ -42,11 +42,12 @@ public sealed class ProbeHost : IAsyncDisposable
         builder.Services.AddSingleton(probe);
         builder.Services.AddSingleton<KafkaDataAdapter, ProbeAdapter>();
         builder.UseOrleans(silo => silo
-            .UseLocalhostClustering(siloPort, siloPort + 1, new IPEndPoint(IPAddress.Loopback, siloPort), topic, topic)
+            .UseLocalhostClustering(siloPort, siloPort + 1, new IPEndPoint(IPAddress.Loopback, join?._siloPort ?? siloPort), topic, topic)
             .AddKafkaStreams("Kafka", streams => streams.Configure(options => configure?.Invoke(options))));
         var host = builder.Build();
+        counter?.Listen(host.Services);
         await host.StartAsync(TestContext.Current.CancellationToken);
-        return new ProbeHost(host, probe);
+        return new ProbeHost(host, probe, siloPort);
     }
 
     /// <summary>SIGTERM's way.</summary>

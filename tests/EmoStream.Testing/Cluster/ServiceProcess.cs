@@ -55,8 +55,11 @@ public sealed class ServiceProcess : IAsyncDisposable
     public Task<int> StopAsync()
     {
         _process.Terminate();
-        return _process.WaitForExitAsync();
+        return EndedAsync();
     }
+
+    /// <summary>Waits until it has ended by itself; returns the exit status.</summary>
+    public Task<int> EndedAsync() => _process.WaitForExitAsync();
 
     /// <summary>SIGSTOP: the others must take it for dead while it still thinks it lives.</summary>
     public void Freeze() => _process.Freeze();

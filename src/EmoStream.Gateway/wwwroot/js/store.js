@@ -11,8 +11,9 @@ export class Store {
     return this.#byId.get(id);
   }
 
+  /** By lane. */
   get speakers() {
-    return [...this.#speakers.values()];
+    return [...this.#speakers.values()].sort((a, b) => a.first - b.first);
   }
 
   speaker(id) {
@@ -63,7 +64,7 @@ export class Store {
     // Lanes in the order of first words: the feed may bring a revised first utterance late.
     if (known) known.first = entry.sequence;
     else this.#speakers.set(entry.speakerId, { id: entry.speakerId, name: entry.speakerName ?? entry.speakerId, first: entry.sequence, lane: 0 });
-    this.speakers.sort((a, b) => a.first - b.first).forEach((speaker, lane) => (speaker.lane = lane));
+    this.speakers.forEach((speaker, lane) => (speaker.lane = lane));
   }
 }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using EmoStream.Inference.Bundle;
 using EmoStream.Inference.Encoding;
+using EmoStream.Testing;
 
 namespace EmoStream.Tests.Inference.Encoding;
 
@@ -67,7 +68,7 @@ public sealed class TextTokenizerTests
     [Fact]
     public void Encode_ReferenceTextsOfMiniLm_GivesTheirIds()
     {
-        var reference = Reference.Find("pretrained", "text");
+        var reference = Checkout.Shared("pretrained", "text");
         Assert.SkipUnless(reference is not null, "needs ../shared/pretrained/text beside the checkout (vocab.txt and check.json of all-MiniLM-L6-v2)");
         var directory = TinyBundle.Copy();
         File.Copy(Path.Combine(reference!, "vocab.txt"), Path.Combine(directory, "vocab.txt"), overwrite: true);
