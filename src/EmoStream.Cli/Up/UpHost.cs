@@ -22,13 +22,16 @@ internal static class UpHost
         try
         {
             app = Build(settings, servers);
-            await app.StartAsync(cancellationToken);
+            // A start that is cut short leaves errors of half-started parts; it takes seconds, and is stopped in order then.
+            await app.StartAsync(CancellationToken.None);
+            cancellationToken.ThrowIfCancellationRequested();
             return app;
         }
         catch (Exception e)
         {
             if (app is not null)
             {
+                await app.StopAsync(CancellationToken.None);
                 await app.DisposeAsync();
             }
 
@@ -116,6 +119,7 @@ internal static class UpHost
         PolicyException => new UpException(e.Message, "Name a policy file with --policy FILE or EmoStream__Policy."),
         OptionsValidationException => new UpException(e.Message, "Correct the environment variables EmoStream__* and Orleans__*."),
         IOException { InnerException: SocketException or Microsoft.AspNetCore.Connections.AddressInUseException } => PortTaken(settings.Port),
+        TimeoutException => new UpException(e.Message, "Try: emostream doctor --kafka HOST:PORT --redis HOST:PORT"),
         AggregateException { InnerExceptions: [var only] } => Explain(only, settings),
         _ => null,
     };

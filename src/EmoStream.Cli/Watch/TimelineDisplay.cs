@@ -10,8 +10,8 @@ internal sealed class TimelineDisplay(Terminal terminal, Func<string> caption)
 {
     public TimelineModel Model { get; } = new();
 
-    /// <summary>Shows entries until there are no more, or <paramref name="enough"/> says so.</summary>
-    public async Task RunAsync(IAsyncEnumerable<TimelineEntry> entries, Func<TimelineEntry, bool> enough)
+    /// <summary>Shows entries until there are no more, or <paramref name="seen"/> says that is enough.</summary>
+    public async Task RunAsync(IAsyncEnumerable<TimelineEntry> entries, Func<TimelineEntry, bool> seen)
     {
         if (!terminal.IsLive)
         {
@@ -22,7 +22,7 @@ internal sealed class TimelineDisplay(Terminal terminal, Func<string> caption)
                     terminal.Output.WriteLine(TimelineTable.Line(entry));
                 }
 
-                if (enough(entry))
+                if (seen(entry))
                 {
                     return;
                 }
@@ -35,12 +35,14 @@ internal sealed class TimelineDisplay(Terminal terminal, Func<string> caption)
         {
             await foreach (var entry in entries)
             {
+                // Seen first: the caption tells what it counts.
+                var enough = seen(entry);
                 if (Model.Apply(entry))
                 {
                     live.UpdateTarget(Draw());
                 }
 
-                if (enough(entry))
+                if (enough)
                 {
                     return;
                 }

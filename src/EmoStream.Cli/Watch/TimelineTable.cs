@@ -9,20 +9,29 @@ namespace EmoStream.Cli.Watch;
 internal static class TimelineTable
 {
     private const int BarWidth = 10;
+    private const int MinTextWidth = 10;
+
+    // Time, label, bar, status and the frame around six columns; labels longer than the longest common one cost text.
+    private const int OtherWidth = 7 + 8 + 15 + 11 + 19;
+
+    // Caption, table frame and header, and a line for the prompt.
+    private const int FrameHeight = 6;
     private const string Unknown = "-";
 
     /// <summary>The whole timeline, as scripts and people read it.</summary>
-    public static Table Whole(TimelineModel model) => Rows(model.Entries);
+    public static Table Whole(TimelineModel model) => Rows([.. model.Entries], textWidth: null);
 
     /// <summary>What fits on the screen: the lanes, then the latest utterances.</summary>
     public static IRenderable Screen(TimelineModel model, string caption, int width, int height)
     {
         var lanes = Lanes(model, width);
-        var visible = Math.Max(3, height - lanes.Count - 8);
+        var visible = Math.Max(3, height - lanes.Count - FrameHeight);
+        TimelineEntry[] latest = [.. model.Entries.Skip(model.Entries.Count - visible)];
+        var speakers = latest.Length == 0 ? 0 : latest.Max(entry => Name(entry).Length);
         return new Spectre.Console.Rows(
             new Text(caption, new Style(decoration: Decoration.Bold)),
             new Spectre.Console.Rows(lanes),
-            Rows(model.Entries.Skip(model.Entries.Count - visible), ellipsis: true));
+            Rows(latest, textWidth: Math.Max(MinTextWidth, width - speakers - OtherWidth)));
     }
 
     /// <summary>One line per change, for redirected output.</summary>
@@ -30,10 +39,15 @@ internal static class TimelineTable
         CultureInfo.InvariantCulture,
         $"{Time(entry.StartMs)} {Name(entry)}: {entry.Label ?? Unknown} {entry.Confidence:F2} {Status(entry)}{(entry.Text is null ? "" : " | " + entry.Text)}");
 
-    private static Table Rows(IEnumerable<TimelineEntry> entries, bool ellipsis = false)
+    private static Table Rows(TimelineEntry[] entries, int? textWidth)
     {
-        var table = new Table().Border(TableBorder.Rounded).AddColumns("Time", "Speaker", "Label", "Confidence", "Status");
-        table.AddColumn(new TableColumn("Text") { NoWrap = ellipsis });
+        var table = new Table().Border(TableBorder.Rounded);
+        foreach (var column in (string[])["Time", "Speaker", "Label", "Confidence", "Status"])
+        {
+            table.AddColumn(new TableColumn(column) { NoWrap = true });
+        }
+
+        table.AddColumn(new TableColumn("Text") { NoWrap = textWidth is not null });
         foreach (var entry in entries)
         {
             var style = new Style(LabelStyle.ColorOf(entry.Label));
@@ -44,10 +58,16 @@ internal static class TimelineTable
                 new Text(entry.Label ?? Unknown, style),
                 new Text(Bar(entry), style),
                 new Text(Status(entry), Dim(entry)),
-                new Text(text) { Overflow = ellipsis ? Overflow.Ellipsis : Overflow.Fold });
+                new Text(textWidth is { } width ? Cut(text, width) : text));
         }
 
         return table;
+    }
+
+    private static string Cut(string text, int width)
+    {
+        var line = text.ReplaceLineEndings(" ");
+        return line.Length <= width ? line : line[..(width - 1)] + "…";
     }
 
     private static List<IRenderable> Lanes(TimelineModel model, int width)
