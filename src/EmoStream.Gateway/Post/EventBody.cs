@@ -167,5 +167,12 @@ internal static class EventBody
             reason = FormattableString.Invariant($"not-json: invalid at line {e.LineNumber}, byte {e.BytePositionInLine}");
             return false;
         }
+        catch (InvalidOperationException)
+        {
+            // Comparing names for duplicates unescapes them.
+            document = null!;
+            reason = "not-json: a member's name is not valid UTF-16";
+            return false;
+        }
     }
 }

@@ -20,3 +20,15 @@ internal sealed class CachedEvent(string source, long offset, int bytes, StreamI
 
     public bool ImportRequestContext() => false;
 }
+
+/// <summary>Tells the pulling agent of a stream whose events are in the cache; brings none itself.</summary>
+internal sealed class StreamAnnouncement(CachedEvent oldest) : IBatchContainer
+{
+    public StreamId StreamId => oldest.StreamId;
+
+    public StreamSequenceToken SequenceToken => oldest.SequenceToken;
+
+    public IEnumerable<Tuple<T, StreamSequenceToken>> GetEvents<T>() => [];
+
+    public bool ImportRequestContext() => false;
+}

@@ -14,6 +14,7 @@ internal sealed partial class PartitionCache(
 {
     private readonly Dictionary<StreamId, StreamQueue> _streams = [];
     private readonly List<StreamQueue> _touched = [];
+    private readonly HashSet<StreamQueue> _orphans = [];
     private bool _warned;
 
     public int DeliveryBatch { get; } = options.DeliveryBatch;
@@ -30,7 +31,10 @@ internal sealed partial class PartitionCache(
     {
         for (var i = 0; i < messages.Count; i++)
         {
-            var item = (CachedEvent)messages[i];
+            if (messages[i] is not CachedEvent item)
+            {
+                continue; // an announcement: its events are here already
+            }
             if (!_streams.TryGetValue(item.StreamId, out var queue))
             {
                 _streams.Add(item.StreamId, queue = new StreamQueue(this, item.StreamId));
@@ -53,14 +57,34 @@ internal sealed partial class PartitionCache(
             {
                 _streams.Remove(queue.StreamId);
             }
-            else if (!queue.HasSubscriber && !_warned)
+            else if (!queue.HasSubscriber)
             {
-                _warned = true;
-                LogNoSubscriber(partition);
+                _orphans.Add(queue);
             }
         }
         _touched.Clear();
         return false;
+    }
+
+    /// <summary>
+    /// Streams with events that nobody holds any longer: the agent forgets a stream that had nothing new for a while, also
+    /// one whose grain has failed all the time, and one that it could not register. It takes each up again on hearing of it.
+    /// </summary>
+    public void Announce(List<IBatchContainer> batch)
+    {
+        foreach (var queue in _orphans)
+        {
+            if (!queue.HasSubscriber && queue.Oldest is { } oldest)
+            {
+                batch.Add(new StreamAnnouncement(oldest));
+            }
+        }
+        _orphans.Clear();
+        if (batch.Count > 0 && !_warned)
+        {
+            _warned = true;
+            LogNoSubscriber(partition);
+        }
     }
 
     public IQueueCacheCursor GetCacheCursor(StreamId streamId, StreamSequenceToken? token)
@@ -95,6 +119,6 @@ internal sealed partial class PartitionCache(
 
     internal void Touch(StreamQueue queue) => _touched.Add(queue);
 
-    [LoggerMessage(LogLevel.Error, "Partition {Partition} has events of a stream namespace that no grain subscribes to. They wait, and so does the committed offset: add the [ImplicitStreamSubscription], or dead-letter them in the data adapter.")]
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition} has events that no grain takes; they are offered again. If it stays so, no grain subscribes to their stream namespace: add the [ImplicitStreamSubscription], or dead-letter them in the data adapter.")]
     private partial void LogNoSubscriber(int partition);
 }

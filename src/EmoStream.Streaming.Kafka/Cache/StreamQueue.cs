@@ -20,6 +20,8 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
     /// <summary>Nothing waits and nobody subscribes: the queue can be forgotten.</summary>
     public bool IsIdle => _events.Count == 0 && _cursors.Count == 0;
 
+    public CachedEvent? Oldest => _events.Count > 0 ? _events[0] : null;
+
     public bool HasSubscriber => _cursors.Count > 0;
 
     public void Add(CachedEvent item) => _events.Add(item);

@@ -14,6 +14,7 @@ internal sealed class PartitionReceiver(KafkaStreamContext context, int partitio
     private readonly Channel<IBatchContainer> _channel =
         Channel.CreateUnbounded<IBatchContainer>(new() { SingleReader = true, SingleWriter = true });
     private PartitionReader? _reader;
+    private long _announced = context.Time.GetTimestamp();
 
     /// <summary>Returns at once: the reader's thread connects, and tries again until it can.</summary>
     public Task Initialize(TimeSpan timeout)
@@ -32,6 +33,16 @@ internal sealed class PartitionReceiver(KafkaStreamContext context, int partitio
     public async Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount, CancellationToken cancellationToken)
     {
         var batch = new List<IBatchContainer>();
+        if (context.Time.GetElapsedTime(_announced) >= context.Options.LongPoll)
+        {
+            // Not on every read: what nobody takes at once must not turn the agent's loop into a busy one.
+            _announced = context.Time.GetTimestamp();
+            cache.Announce(batch);
+            if (batch.Count > 0)
+            {
+                return batch;
+            }
+        }
         if (!_channel.Reader.TryRead(out var item))
         {
             using var pause = new CancellationTokenSource(context.Options.LongPoll, context.Time);

@@ -1,5 +1,5 @@
-using EmoStream.Testing.Gateway;
 using EmoStream.Cli.Up;
+using EmoStream.Testing.Gateway;
 using Microsoft.Playwright;
 
 namespace EmoStream.IntegrationTests.Page;

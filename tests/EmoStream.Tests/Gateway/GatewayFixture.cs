@@ -1,5 +1,5 @@
-using EmoStream.Testing.Gateway;
 using EmoStream.Cli.Up;
+using EmoStream.Testing.Gateway;
 
 namespace EmoStream.Tests.Gateway;
 

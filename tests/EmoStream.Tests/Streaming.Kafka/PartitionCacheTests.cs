@@ -118,6 +118,30 @@ public sealed class PartitionCacheTests
     }
 
     [Fact]
+    public void Announce_StreamThatTheAgentForgot_IsOfferedOnceAndKeepsItsOrder()
+    {
+        Add("a", "a", "b");
+        using var other = _cache.GetCacheCursor(Id("b"), null);
+        var failing = _cache.GetCacheCursor(Id("a"), null);
+        Next(failing);
+        failing.RecordDeliveryFailure();
+        failing.Dispose();
+        _cache.TryPurgeFromCache(out _);
+
+        List<IBatchContainer> announced = [];
+        _cache.Announce(announced);
+
+        Assert.Equal(Id("a"), Assert.Single(announced).StreamId);
+        Add("a");
+        _cache.AddToCache(announced);
+        using var again = _cache.GetCacheCursor(Id("a"), announced[0].SequenceToken);
+        Assert.Equal([0L, 1L, 3L], Next(again));
+        List<IBatchContainer> nothing = [];
+        _cache.Announce(nothing);
+        Assert.Empty(nothing);
+    }
+
+    [Fact]
     public void SettleClosed_DeliveredAndFailedUnderWay_OnlyTheDeliveredIsDone()
     {
         Add("a", "b", "a", "c");

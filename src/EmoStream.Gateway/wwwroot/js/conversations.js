@@ -8,11 +8,16 @@ export class Conversations {
   #list = $("conversations");
   #rows = new Map();
   #current = null;
+  #revealed = null;
   latest = null;
 
   choose(id) {
     this.#current = id;
     for (const [name, row] of this.#rows) set(row.link, "aria-current", name === id ? "page" : null);
+    if (this.#revealed !== id && this.#rows.has(id)) {
+      this.#revealed = id;
+      this.#rows.get(id).link.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
   }
 
   /** Runs until the page goes away. found() is called after every answer. */

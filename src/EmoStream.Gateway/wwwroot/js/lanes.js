@@ -76,7 +76,9 @@ export class Lanes {
     const room = w >= 19 && height >= 12;
     set(code, "x", (x + w / 2).toFixed(1));
     set(code, "y", y + height / 2 + 4);
-    set(code, "class", entry.confidence > 0.45 ? `mark-code ${look.ink === DARK_INK ? "on-light" : "on-dark"}` : "mark-code");
+    // A faint mark shows mostly the ground, so the page's own ink reads best; a full one needs the ink of its colour.
+    const own = entry.confidence > (look.ink === DARK_INK ? 0.62 : 0.85);
+    set(code, "class", own ? `mark-code ${look.ink === DARK_INK ? "on-light" : "on-dark"}` : "mark-code");
     text(code, room && !retracted ? (entry.label ? look.code : "–") : "");
   }
 }
