@@ -16,7 +16,7 @@ internal static class UpHost
 {
     /// <summary>Starts it; the address is in <see cref="WebApplication.Urls"/>.</summary>
     /// <exception cref="UpException">Something that a person can mend keeps it from starting.</exception>
-    public static async Task<WebApplication> StartAsync(UpSettings settings, EmbeddedServers servers, CancellationToken cancellationToken)
+    public static async Task<WebApplication> StartAsync(UpSettings settings, EmbeddedServers servers)
     {
         WebApplication? app = null;
         try
@@ -24,14 +24,12 @@ internal static class UpHost
             app = Build(settings, servers);
             // A start that is cut short leaves errors of half-started parts; it takes seconds, and is stopped in order then.
             await app.StartAsync(CancellationToken.None);
-            cancellationToken.ThrowIfCancellationRequested();
             return app;
         }
         catch (Exception e)
         {
             if (app is not null)
             {
-                await app.StopAsync(CancellationToken.None);
                 await app.DisposeAsync();
             }
 

@@ -29,9 +29,11 @@ internal sealed class UpRunner(Terminal terminal, UpSettings settings)
 
         // 2. and 3.
         using var servers = EmbeddedServers.Start(settings);
-        await using var app = await UpHost.StartAsync(settings, servers, cancellationToken);
+        await using var app = await UpHost.StartAsync(settings, servers);
         try
         {
+            cancellationToken.ThrowIfCancellationRequested();
+
             // 4.
             var address = new Uri(app.Urls.First());
             Announce(servers, address, meeting);

@@ -57,13 +57,17 @@ public sealed class EvaluateCommandTests : IDisposable
     public async Task Evaluate_RevisedAndRetracted_ScoresWhatTheFileLeaves()
     {
         string Event(string id, string kind, string text) => $$"""{"conversationId":"c","utteranceId":"{{id}}","kind":"{{kind}}","speaker":{"id":"s"},"text":"{{text}}","label":"{{_labels[0]}}"}""";
-        var revised = _directory.Write("revised.jsonl", Event("u1", "utterance", "bad"), Event("u2", "utterance", "noise"), Event("u1", "revision", "good"), """{"conversationId":"c","utteranceId":"u2","kind":"retraction"}""", """{"conversationId":"c","kind":"end"}""");
-        var plain = _directory.Write("plain.jsonl", Event("u1", "utterance", "good"));
+        const string Retraction = """{"conversationId":"c","utteranceId":"u2","kind":"retraction"}""";
+        var revised = _directory.Write("revised.jsonl", Event("u1", "utterance", "bad"), Event("u2", "utterance", "noise"), Event("u1", "revision", "good"), Retraction, """{"conversationId":"c","kind":"end"}""");
+        // A retracted utterance keeps its place, but nothing of what it said.
+        var plain = _directory.Write("plain.jsonl", Event("u1", "utterance", "good"), Event("u2", "utterance", "something else"), Retraction);
 
         await CliRun.RunAsync("evaluate", revised, "--bundle", CliRun.TinyBundle, "--predictions", _directory.PathOf("1"));
         await CliRun.RunAsync("evaluate", plain, "--bundle", CliRun.TinyBundle, "--predictions", _directory.PathOf("2"));
 
-        Assert.Equal(File.ReadAllText(_directory.PathOf("2")), File.ReadAllText(_directory.PathOf("1")));
+        var predictions = File.ReadAllText(_directory.PathOf("1"));
+        Assert.Equal(File.ReadAllText(_directory.PathOf("2")), predictions);
+        Assert.Equal("u1", JsonElement.Parse(predictions).GetProperty("utteranceId").GetString());
     }
 
     [Fact]
