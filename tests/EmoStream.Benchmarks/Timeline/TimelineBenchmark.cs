@@ -78,7 +78,7 @@ internal static class TimelineBenchmark
             await admin.ExecuteAsync("CONFIG", "RESETSTAT");
         }
 
-        var cpu = await ServerCpuAsync(admin);
+        var cpu = isRedis ? await ServerCpuAsync(admin) : double.NaN;
         var commits = entries / perCommit;
         var started = Stopwatch.GetTimestamp();
         var next = -1;
@@ -91,13 +91,13 @@ internal static class TimelineBenchmark
             }
         }));
         var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        cpu = await ServerCpuAsync(admin) - cpu;
+        cpu = isRedis ? await ServerCpuAsync(admin) - cpu : double.NaN;
         if (what == "warm-up")
         {
             return;
         }
 
-        var lua = await LuaMicrosecondsAsync(admin);
+        var lua = isRedis ? await LuaMicrosecondsAsync(admin) : double.NaN;
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{server,-20} {perCommit} entries/commit  {what,-9} {commits / seconds,8:0} commits/s {commits * perCommit / seconds,9:0} entries/s  server CPU {cpu * 1e6 / commits,6:0.0} us/commit  evalsha {lua,6:0.0} us/call"));

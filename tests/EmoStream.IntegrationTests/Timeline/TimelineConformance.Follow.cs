@@ -121,6 +121,27 @@ public abstract partial class TimelineConformance
     }
 
     [Fact]
+    public async Task Follow_CommitWhileTheConsumerIsBusy_IsNotMissed()
+    {
+        await using var client = new TimelineClient(server.ConnectionString, new FakeTimeProvider());
+        var conversation = await OpenAsync();
+        await conversation.CommitAsync("u1");
+        using var limit = new CancellationTokenSource(Timeout);
+        await using var busy = client.Reader.FollowAsync(conversation.Id, 0, limit.Token).GetAsyncEnumerator(limit.Token);
+        await using var witness = client.Reader.FollowAsync(conversation.Id, 0, limit.Token).GetAsyncEnumerator(limit.Token);
+        Assert.True(await busy.MoveNextAsync());
+        Assert.True(await witness.MoveNextAsync());
+        var seen = witness.MoveNextAsync();
+
+        // Once the witness has u2, the shared notification has come and gone, and no other will: time stands still.
+        var commit = await conversation.CommitAsync("u2");
+        Assert.True(await seen);
+
+        Assert.True(await busy.MoveNextAsync());
+        AssertSame(commit.Entries, [busy.Current]);
+    }
+
+    [Fact]
     public async Task Follow_TokenAheadOfTheConversation_IsReported()
     {
         var conversation = await OpenAsync();

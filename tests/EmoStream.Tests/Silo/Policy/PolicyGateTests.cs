@@ -35,7 +35,9 @@ public sealed class PolicyGateTests : IDisposable
         var gate = Load("""{"id":"p","rules":[{"modalities":["text"]}]}""");
         var model = new ModelDescription
         {
-            Bundle = "b@1", Labels = ["x"], Window = 1,
+            Bundle = "b@1",
+            Labels = ["x"],
+            Window = 1,
             Modalities = [new("text", "t@1", 1, true), new("face", "f@1", 1, false)],
         };
         var face = new ModalityInput { Features = new("f@1", [1]) };
