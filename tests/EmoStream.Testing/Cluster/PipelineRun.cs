@@ -20,7 +20,6 @@ public sealed class PipelineRun : IAsyncDisposable
     private const int Partitions = 4;
     private const string Group = "emostream";
 
-    private readonly RedisServer _redis;
     private readonly ConnectionMultiplexer _connection;
     private readonly UtteranceProducer _producer;
     private readonly KafkaProgress _progress;
@@ -28,7 +27,7 @@ public sealed class PipelineRun : IAsyncDisposable
 
     private PipelineRun(KafkaBroker kafka, RedisServer redis, ConnectionMultiplexer connection, string topic)
     {
-        _redis = redis;
+        Redis = redis;
         _connection = connection;
         _reader = new TimelineReader(connection, TimeProvider.System);
         _progress = new KafkaProgress(kafka.BootstrapServers, Group, topic, Partitions);
@@ -40,8 +39,11 @@ public sealed class PipelineRun : IAsyncDisposable
     public static string? Unavailable =>
         KafkaBroker.Unavailable ?? EmoStreamCluster.Unavailable ?? (RedisServer.Executable is null ? "needs redis-server" : null);
 
-    /// <summary>The processes.</summary>
+    /// <summary>The silos and gateways.</summary>
     public EmoStreamCluster Cluster { get; }
+
+    /// <summary>Where the timelines are.</summary>
+    public RedisServer Redis { get; }
 
     /// <summary>What was sent.</summary>
     public DeliveryLedger Ledger { get; } = new();
@@ -116,6 +118,6 @@ public sealed class PipelineRun : IAsyncDisposable
         _progress.Dispose();
         await _reader.DisposeAsync();
         await _connection.DisposeAsync();
-        await _redis.DisposeAsync();
+        await Redis.DisposeAsync();
     }
 }
