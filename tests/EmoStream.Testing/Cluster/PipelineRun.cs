@@ -1,3 +1,4 @@
+using Confluent.Kafka;
 using EmoStream.Client.Produce;
 using EmoStream.Contracts.Events;
 using EmoStream.Contracts.Timeline;
@@ -81,21 +82,29 @@ public sealed class PipelineRun : IAsyncDisposable
         await Eventually.TrueAsync(
             async _ =>
             {
-                (produced, committed) = await _progress.ReadAsync();
-                return produced > 0 && committed == produced;
+                try
+                {
+                    (produced, committed) = await _progress.ReadAsync();
+                    return produced > 0 && committed == produced;
+                }
+                catch (KafkaException)
+                {
+                    return false; // Back from the dead, but not yet in charge of the group.
+                }
             },
             () => $"{committed} of {produced} records are applied\n{Cluster.Tail()}",
             timeout ?? TimeSpan.FromMinutes(3));
     }
 
-    /// <summary>Waits until the timelines hold at least this many entries.</summary>
-    public async Task EntriesAsync(long atLeast)
+    /// <summary>Waits until the timelines hold at least this many entries; returns how many there are.</summary>
+    public async Task<long> EntriesAsync(long atLeast)
     {
         var found = 0L;
         await Eventually.TrueAsync(
             async _ => (found = await CountEntriesAsync()) >= atLeast,
             () => $"{found} of {atLeast} entries\n{Cluster.Tail()}",
             TimeSpan.FromMinutes(3));
+        return found;
     }
 
     /// <summary>All timelines as they stand.</summary>

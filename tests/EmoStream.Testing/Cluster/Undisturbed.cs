@@ -30,15 +30,11 @@ public sealed class Undisturbed(PipelineRun run, int seed)
 
         _sending = run.SendAsync(Meetings.Copies(Copies, seed));
         // Some moment in the second or third quarter.
-        await run.EntriesAsync((Total / 4) + new Random(seed).Next(Total / 2));
+        AssertInterrupted(await run.EntriesAsync((Total / 4) + new Random(seed).Next(Total / 2)));
     }
 
     /// <summary>Fails when all entries are there: then nothing was interrupted and the test shows nothing.</summary>
-    public async Task AssertInterruptedAsync()
-    {
-        var committed = await run.CountEntriesAsync();
-        Assert.True(committed < Total, $"{committed} of {Total} entries are there: nothing was interrupted");
-    }
+    public async Task AssertInterruptedAsync() => AssertInterrupted(await run.CountEntriesAsync());
 
     /// <summary>Waits until Kafka has all of it and all of it is applied.</summary>
     public async Task FinishAsync()
@@ -54,4 +50,7 @@ public sealed class Undisturbed(PipelineRun run, int seed)
         run.Ledger.Compare(timelines).AssertClean();
         Assert.Equal(Total, timelines.Sum(timeline => timeline.Entries.Count));
     }
+
+    private static void AssertInterrupted(long committed) =>
+        Assert.True(committed < Total, $"{committed} of {Total} entries are there: nothing was interrupted");
 }
