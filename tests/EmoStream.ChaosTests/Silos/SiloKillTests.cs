@@ -50,9 +50,11 @@ public sealed class SiloKillTests(KafkaFixture kafka)
         await undisturbed.ReachMiddleAsync();
 
         first.Freeze();
+        // Records in its partitions too: they are only taken once the others have declared it dead.
+        await undisturbed.SendMoreAsync();
         await undisturbed.FinishAsync();
         first.Thaw();
-        // It learns that the others have declared it dead, and ends; until then it may try to write.
+        // It learns that it counts as dead, and ends; until then it may try to write.
         await first.EndedAsync();
 
         await undisturbed.AssertSameTimelinesAsync();

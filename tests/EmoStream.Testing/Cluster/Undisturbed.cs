@@ -1,4 +1,5 @@
 using EmoStream.Contracts.Events;
+using EmoStream.Contracts.Timeline;
 using Xunit;
 
 namespace EmoStream.Testing.Cluster;
@@ -11,26 +12,32 @@ public sealed class Undisturbed(PipelineRun run, int seed)
 {
     private const int Copies = 12;
 
-    /// <summary>Entries of all copies and of the reference.</summary>
-    private static readonly int Total =
-        (Copies + 1) * Meetings.Sample.Where(sent => sent.Kind != UtteranceKind.End).Select(sent => sent.UtteranceId).Distinct().Count();
+    private static readonly int EntriesPerMeeting =
+        Meetings.Sample.Where(sent => sent.Kind != UtteranceKind.End).Select(sent => sent.UtteranceId).Distinct().Count();
 
+    private readonly List<TimelineEntry> _reference = [];
     private Task _sending = Task.CompletedTask;
+    private int _meetings;
+
+    private int Total => _meetings * EntriesPerMeeting;
 
     /// <summary>Scores the reference, starts to send the copies, and returns when the seed's share of them is committed.</summary>
     public async Task ReachMiddleAsync()
     {
         await run.SendAsync(Meetings.Sample);
         await run.AppliedAsync();
-        var reference = Assert.Single(await run.TimelinesAsync());
-        for (var copy = 0; copy < Copies; copy++)
-        {
-            run.Ledger.Expect(reference.Entries.Select(entry => entry with { ConversationId = Meetings.Id(copy) }));
-        }
-
-        _sending = run.SendAsync(Meetings.Copies(Copies, seed));
+        _reference.AddRange(Assert.Single(await run.TimelinesAsync()).Entries);
+        _meetings = 1;
+        StartSending();
         // Some moment in the second or third quarter.
         AssertInterrupted(await run.EntriesAsync((Total / 4) + new Random(seed).Next(Total / 2)));
+    }
+
+    /// <summary>Sends as many meetings again, for every partition.</summary>
+    public async Task SendMoreAsync()
+    {
+        await _sending;
+        StartSending();
     }
 
     /// <summary>Fails when all entries are there: then nothing was interrupted and the test shows nothing.</summary>
@@ -51,6 +58,18 @@ public sealed class Undisturbed(PipelineRun run, int seed)
         Assert.Equal(Total, timelines.Sum(timeline => timeline.Entries.Count));
     }
 
-    private static void AssertInterrupted(long committed) =>
+    private void StartSending()
+    {
+        var first = _meetings - 1;
+        for (var copy = first; copy < first + Copies; copy++)
+        {
+            run.Ledger.Expect(_reference.Select(entry => entry with { ConversationId = Meetings.Id(copy) }));
+        }
+
+        _meetings += Copies;
+        _sending = run.SendAsync(Meetings.Copies(Copies, seed, first));
+    }
+
+    private void AssertInterrupted(long committed) =>
         Assert.True(committed < Total, $"{committed} of {Total} entries are there: nothing was interrupted");
 }
