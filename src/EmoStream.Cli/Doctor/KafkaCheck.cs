@@ -35,7 +35,13 @@ internal static class KafkaCheck
 
     private static List<Finding> Look(string bootstrapServers, bool embedded)
     {
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrapServers })
+        var settings = new Dictionary<string, string>();
+        if (!embedded)
+        {
+            KafkaEnvironment.CopySettingsTo(settings);
+        }
+
+        using var admin = new AdminClientBuilder(new AdminClientConfig(settings) { BootstrapServers = bootstrapServers })
             .SetLogHandler((_, _) => { })
             .SetErrorHandler((_, _) => { })
             .Build();
@@ -50,7 +56,8 @@ internal static class KafkaCheck
         }
 
         var where = embedded ? "embedded broker starts" : $"{bootstrapServers}: {metadata.Brokers.Count} broker(s)";
-        return [Finding.Good(Check, where), Topic(metadata, Topics.Utterances), Topic(metadata, Topics.DeadLetters)];
+        var topics = KafkaEnvironment.Topics;
+        return [Finding.Good(Check, where), Topic(metadata, topics.Utterances), Topic(metadata, topics.DeadLetters)];
     }
 
     private static Finding Topic(Metadata metadata, string name)

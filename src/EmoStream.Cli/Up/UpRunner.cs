@@ -137,13 +137,19 @@ internal sealed class UpRunner(Terminal terminal, UpSettings settings)
 
     private async Task ReplayAsync(Meeting meeting, string bootstrapServers, CancellationToken cancellationToken)
     {
-        await using var producer = new UtteranceProducer(Options.Create(new UtteranceProducerOptions
+        var options = new UtteranceProducerOptions
         {
             BootstrapServers = bootstrapServers,
-            Topic = Topics.Utterances,
+            Topic = KafkaEnvironment.Topics.Utterances,
             Source = "urn:emostream:up",
             DeliveryTimeout = TimeSpan.FromSeconds(30),
-        }));
+        };
+        if (settings.Kafka is not null)
+        {
+            KafkaEnvironment.CopySettingsTo(options.Kafka);
+        }
+
+        await using var producer = new UtteranceProducer(Options.Create(options));
         await new Replayer((e, token) => producer.ProduceAsync(e, token), new ReplayPacer(_clock, settings.Speed))
             .RunAsync(meeting.File, meeting.Plan, cancellationToken);
     }

@@ -47,9 +47,8 @@ public static partial class SiloExtensions
         .Configure<IConfiguration>((kafka, configuration) =>
         {
             kafka.BootstrapServers = configuration.GetConnectionString(Names.Kafka) ?? "";
-            kafka.Topic = configuration["EmoStream:Topics:Utterances"] ?? Names.UtterancesTopic;
-            kafka.DeadLetterTopic = configuration["EmoStream:Topics:DeadLetters"] ?? "";
-            kafka.GroupId = "emostream";
+            (kafka.Topic, kafka.DeadLetterTopic) = TopicNames.From(configuration);
+            KafkaSettings.CopyTo(configuration, kafka.ClientSettings);
             // One conversation's backlog must not keep the model from the others for seconds.
             kafka.DeliveryBatch = 256;
         })
