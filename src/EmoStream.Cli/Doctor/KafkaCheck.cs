@@ -65,7 +65,7 @@ internal static class KafkaCheck
         var topic = metadata.Topics.Find(t => t.Topic == name);
         if (topic is null)
         {
-            return Finding.Bad($"topic {name}", "does not exist", $"kafka-topics.sh --create --topic {name} --partitions 8; the partition count is how far silos can spread.");
+            return Finding.Good($"topic {name}", "does not exist yet", $"The silo creates it at its first start. To choose yourself how far silos can spread: kafka-topics.sh --create --topic {name} --partitions 8");
         }
 
         var leaderless = topic.Partitions.Count(p => p.Leader < 0);

@@ -35,9 +35,13 @@ public static partial class SiloExtensions
         builder.UseOrleans(silo => silo
             .AddKafkaStreams(Names.StreamProvider, streams => streams.ConfigureOptions(Bind))
             .Configure<ClusterMembershipOptions>(DetectFailuresFast)
+            .Configure<SiloMessagingOptions>(options => options.ResponseTimeout = DeliveryTimeout)
             .AddGrainCollection());
         return builder;
     }
+
+    /// <summary>How long a delivery may take until it is repeated: a batch behind a backlog of the model takes its time.</summary>
+    private static readonly TimeSpan DeliveryTimeout = TimeSpan.FromMinutes(2);
 
     private static void Bind(OptionsBuilder<KafkaStreamOptions> options) => options
         .Configure<IConfiguration>((kafka, configuration) =>
@@ -45,6 +49,8 @@ public static partial class SiloExtensions
             kafka.BootstrapServers = configuration.GetConnectionString(Names.Kafka) ?? "";
             (kafka.Topic, kafka.DeadLetterTopic) = TopicNames.From(configuration);
             KafkaSettings.CopyTo(configuration, kafka.ClientSettings);
+            // One conversation's backlog must not keep the model from the others for seconds.
+            kafka.DeliveryBatch = 256;
         })
         .BindConfiguration($"Orleans:Streaming:{Names.StreamProvider}");
 
