@@ -34,7 +34,7 @@ internal static class ReplayCommand
 
             Events without a time follow at once. Unusable lines are reported with their number and left out;
             the exit code is 1 then. Replaying the same file again adds no utterance that is on a timeline already;
-            its revisions and retractions are applied again.
+            its revisions are applied again where they say something else than the timeline.
             """);
         command.Run(terminal, async (parsed, cancellationToken) =>
         {
