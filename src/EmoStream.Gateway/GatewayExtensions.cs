@@ -75,7 +75,8 @@ public static class GatewayExtensions
         services.AddEmoStreamClient(producer: options =>
         {
             options.BootstrapServers = configuration.GetConnectionString(Names.Kafka) ?? "";
-            options.Topic = configuration["EmoStream:Topics:Utterances"] ?? Names.UtterancesTopic;
+            options.Topic = TopicNames.From(configuration).Utterances;
+            KafkaSettings.CopyTo(configuration, options.Kafka);
             options.Source = "urn:emostream:gateway";
         });
         services.AddOptions<UtteranceProducerOptions>().PostConfigure<IOptions<GatewayOptions>>((producer, gateway) =>

@@ -29,7 +29,9 @@ internal sealed partial class InferenceWarmup(ScoreBatcher batcher, TimeProvider
     }
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
-        => Task.FromResult(_ready ? HealthCheckResult.Healthy(batcher.Description.Bundle) : HealthCheckResult.Unhealthy("The model is warming up."));
+        => Task.FromResult(batcher.IsBroken ? HealthCheckResult.Unhealthy("The scorer's thread ended.")
+            : _ready ? HealthCheckResult.Healthy(batcher.Description.Bundle)
+            : HealthCheckResult.Unhealthy("The model is warming up."));
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

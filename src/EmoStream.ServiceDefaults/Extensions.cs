@@ -1,7 +1,5 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
@@ -48,8 +46,8 @@ public static class Extensions
 
     private static void AddTelemetry(IHostApplicationBuilder builder)
     {
-        // Paths carry conversation ids: neither ASP.NET Core's request lines nor its scopes (RequestPath) may reach a log.
-        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Services.AddLogPrivacy();
+        // Without scopes: ASP.NET Core's carry RequestPath, and with it the conversation id.
         builder.Logging.AddOpenTelemetry(logging => logging.IncludeFormattedMessage = true);
 
         var telemetry = builder.Services.AddOpenTelemetry()
@@ -59,17 +57,13 @@ public static class Extensions
                 .AddHttpClientInstrumentation()
                 .AddRuntimeInstrumentation())
             .WithTracing(tracing => tracing
-                .AddSource("EmoStream.*", "Microsoft.Orleans.*")
-                .AddAspNetCoreInstrumentation(http =>
-                {
-                    // Probes come every few seconds and say nothing about the work.
-                    http.Filter = context =>
-                        !context.Request.Path.StartsWithSegments(HealthPath) && !context.Request.Path.StartsWithSegments(AlivePath);
-                    // The path would put the conversation id into the trace store; the route says as much.
-                    http.EnrichWithHttpResponse = (activity, response) => activity.SetTag(
-                        "url.path", (response.HttpContext.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText);
-                })
-                .AddHttpClientInstrumentation());
+                // Not Microsoft.Orleans.*: its spans name grains, and a conversation's grain is named by its id.
+                .AddSource("EmoStream.*")
+                // Probes come every few seconds and say nothing about the work.
+                .AddAspNetCoreInstrumentation(http => http.Filter = context =>
+                    !context.Request.Path.StartsWithSegments(HealthPath) && !context.Request.Path.StartsWithSegments(AlivePath))
+                .AddHttpClientInstrumentation()
+                .AddProcessor(new TracePrivacy()));
 
         if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
         {

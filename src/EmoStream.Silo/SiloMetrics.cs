@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using EmoStream.Contracts.Events;
+using EmoStream.Timeline.Commit;
 
 namespace EmoStream.Silo;
 
@@ -8,17 +9,26 @@ internal sealed class SiloMetrics
 {
     private readonly Counter<long> _events;
     private readonly Histogram<int> _batch;
+    private readonly Counter<long> _refused;
+    private readonly Counter<long> _unscorable;
 
     public SiloMetrics(IMeterFactory meters)
     {
         var meter = meters.Create("EmoStream.Silo");
         _events = meter.CreateCounter<long>("emostream.conversation.events", "{event}", "Events that reached a conversation.");
+        _refused = meter.CreateCounter<long>("emostream.conversation.commits.refused", "{commit}", "Commits that Redis refused.");
+        _unscorable = meter.CreateCounter<long>("emostream.conversation.unscorable", "{utterance}", "Utterances that the model could not score.");
         _batch = meter.CreateHistogram(
             "emostream.conversation.batch.size",
             "{event}",
             "Events that one commit covers.",
             advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] });
     }
+
+    /// <summary>Redis refused a commit; <c>Diverged</c> means that it lost writes it had acknowledged, or that a second writer is at work.</summary>
+    public void Refused(CommitResult result) => _refused.Add(1, new KeyValuePair<string, object?>("emostream.commit.refused", result));
+
+    public void Unscorable(int utterances) => _unscorable.Add(utterances);
 
     public void Event(UtteranceKind kind, bool isNew) =>
         _events.Add(1, new("emostream.event.kind", kind), new("emostream.event.duplicate", !isNew));

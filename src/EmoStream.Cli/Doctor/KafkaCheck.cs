@@ -35,7 +35,13 @@ internal static class KafkaCheck
 
     private static List<Finding> Look(string bootstrapServers, bool embedded)
     {
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrapServers })
+        var settings = new Dictionary<string, string>();
+        if (!embedded)
+        {
+            KafkaEnvironment.CopySettingsTo(settings);
+        }
+
+        using var admin = new AdminClientBuilder(new AdminClientConfig(settings) { BootstrapServers = bootstrapServers })
             .SetLogHandler((_, _) => { })
             .SetErrorHandler((_, _) => { })
             .Build();
@@ -50,7 +56,8 @@ internal static class KafkaCheck
         }
 
         var where = embedded ? "embedded broker starts" : $"{bootstrapServers}: {metadata.Brokers.Count} broker(s)";
-        return [Finding.Good(Check, where), Topic(metadata, Topics.Utterances), Topic(metadata, Topics.DeadLetters)];
+        var topics = KafkaEnvironment.Topics;
+        return [Finding.Good(Check, where), Topic(metadata, topics.Utterances), Topic(metadata, topics.DeadLetters)];
     }
 
     private static Finding Topic(Metadata metadata, string name)
@@ -58,7 +65,7 @@ internal static class KafkaCheck
         var topic = metadata.Topics.Find(t => t.Topic == name);
         if (topic is null)
         {
-            return Finding.Bad($"topic {name}", "does not exist", $"kafka-topics.sh --create --topic {name} --partitions 8; the partition count is how far silos can spread.");
+            return Finding.Good($"topic {name}", "does not exist yet", $"The silo creates it at its first start. To choose yourself how far silos can spread: kafka-topics.sh --create --topic {name} --partitions 8");
         }
 
         var leaderless = topic.Partitions.Count(p => p.Leader < 0);

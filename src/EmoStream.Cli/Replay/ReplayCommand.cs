@@ -1,7 +1,6 @@
 using System.CommandLine;
 using EmoStream.Cli.Input;
 using EmoStream.Client.Produce;
-using EmoStream.Contracts;
 using Microsoft.Extensions.Options;
 
 namespace EmoStream.Cli.Replay;
@@ -15,9 +14,9 @@ internal static class ReplayCommand
         var speed = Speed.Option("How much faster than real time [default: 1]");
         speed.DefaultValueFactory = _ => "1";
         var kafka = new Option<string>("--kafka") { Description = "Bootstrap servers", HelpName = "HOST:PORT" };
-        kafka.DefaultValueFactory = _ => Environment.GetEnvironmentVariable("ConnectionStrings__kafka") ?? "localhost:9092";
+        kafka.DefaultValueFactory = _ => KafkaEnvironment.BootstrapServers;
         var topic = new Option<string>("--topic") { Description = "Topic to produce to", HelpName = "T" };
-        topic.DefaultValueFactory = _ => Environment.GetEnvironmentVariable("EmoStream__Topics__Utterances") ?? Names.UtterancesTopic;
+        topic.DefaultValueFactory = _ => KafkaEnvironment.Topics.Utterances;
         var prefix = new Option<string>("--conversation-prefix") { Description = "Put in front of every conversation id", HelpName = "P", DefaultValueFactory = _ => "" };
         var noEnd = new Option<bool>("--no-end") { Description = "Leave conversations open that the file does not end" };
         var features = FeatureSpaces.Option();
@@ -31,9 +30,11 @@ internal static class ReplayCommand
             Environment:
               ConnectionStrings__kafka          bootstrap servers where --kafka is not given
               EmoStream__Topics__Utterances     topic where --topic is not given
+              EmoStream__Kafka__*               librdkafka's settings, _ for . (EmoStream__Kafka__security_protocol=ssl)
 
             Events without a time follow at once. Unusable lines are reported with their number and left out;
-            the exit code is 1 then. Replaying the same file again changes nothing on the timelines.
+            the exit code is 1 then. Replaying the same file again adds no utterance that is on a timeline already;
+            its revisions and retractions are applied again.
             """);
         command.Run(terminal, async (parsed, cancellationToken) =>
         {
@@ -45,6 +46,7 @@ internal static class ReplayCommand
                 Source = "urn:emostream:replay",
                 DeliveryTimeout = TimeSpan.FromSeconds(30),
             };
+            KafkaEnvironment.CopySettingsTo(options.Kafka);
             var plan = input.Plan();
             await using var producer = new UtteranceProducer(Options.Create(options));
             try

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Garnet;
 
 namespace EmoStream.Cli.Up;
@@ -12,8 +10,6 @@ namespace EmoStream.Cli.Up;
 /// <remarks>Its limits: nothing is written to disk, and it has no Streams commands.</remarks>
 public sealed class EmbeddedRedis : IDisposable
 {
-    private const int Attempts = 5;
-
     private readonly GarnetServer _server;
 
     private EmbeddedRedis(GarnetServer server, int port)
@@ -30,21 +26,9 @@ public sealed class EmbeddedRedis : IDisposable
 
     /// <summary>Starts the server on a free loopback port.</summary>
     /// <param name="memory">Garnet's log memory, such as <c>256m</c>: what the data may take.</param>
-    public static EmbeddedRedis Start(string memory = "256m")
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            var port = FreePort();
-            try
-            {
-                return new EmbeddedRedis(StartOn(port, memory), port);
-            }
-            catch (SocketException) when (attempt < Attempts)
-            {
-                // Somebody took the port between the look and the bind.
-            }
-        }
-    }
+    public static EmbeddedRedis Start(string memory = "256m") =>
+        // Nothing in there waits: Garnet starts synchronously.
+        LoopbackPort.UseAsync(port => Task.FromResult(new EmbeddedRedis(StartOn(port, memory), port))).GetAwaiter().GetResult();
 
     /// <summary>Stops the server and forgets everything.</summary>
     public void Dispose() => _server.Dispose(deleteDir: false);
@@ -69,12 +53,5 @@ public sealed class EmbeddedRedis : IDisposable
             server.Dispose(deleteDir: false);
             throw;
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -8,7 +8,7 @@ internal static class EmbeddedTopics
 
     public static void Create(EmbeddedKafka kafka)
     {
-        kafka.CreateTopic(Topics.Utterances, Partitions);
-        kafka.CreateTopic(Topics.DeadLetters, partitions: 1);
+        kafka.CreateTopic(KafkaEnvironment.Topics.Utterances, Partitions);
+        kafka.CreateTopic(KafkaEnvironment.Topics.DeadLetters, partitions: 1);
     }
 }

@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
+using EmoStream.Client.Produce;
 using EmoStream.Contracts;
 using EmoStream.Gateway;
 using EmoStream.Inference.Bundle;
@@ -18,48 +18,50 @@ internal static class UpHost
     /// <exception cref="UpException">Something that a person can mend keeps it from starting.</exception>
     public static async Task<WebApplication> StartAsync(UpSettings settings, EmbeddedServers servers)
     {
-        WebApplication? app = null;
         try
         {
-            app = Build(settings, servers);
-            // A start that is cut short leaves errors of half-started parts; it takes seconds, and is stopped in order then.
-            await app.StartAsync(CancellationToken.None);
-            return app;
+            return await LoopbackPort.UseAsync(siloPort => StartAsync(settings, servers, siloPort));
         }
-        catch (Exception e)
+        catch (Exception e) when (Explain(e, settings) is { } explained)
         {
-            if (app is not null)
-            {
-                await app.DisposeAsync();
-            }
-
-            if (Explain(e, settings) is { } explained)
-            {
-                throw explained;
-            }
-
-            throw;
+            throw explained;
         }
     }
 
     /// <summary>Says at once, before the model is loaded, that the port is taken.</summary>
     public static void CheckPort(int port)
     {
-        try
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, port);
-            listener.Start();
-        }
-        catch (SocketException)
+        if (!LoopbackPort.IsFree(port))
         {
             throw PortTaken(port);
         }
     }
 
-    private static WebApplication Build(UpSettings settings, EmbeddedServers servers)
+    private static async Task<WebApplication> StartAsync(UpSettings settings, EmbeddedServers servers, int siloPort)
+    {
+        WebApplication? app = null;
+        try
+        {
+            app = Build(settings, servers, siloPort);
+            // A start that is cut short leaves errors of half-started parts; it takes seconds, and is stopped in order then.
+            await app.StartAsync(CancellationToken.None);
+            return app;
+        }
+        catch
+        {
+            if (app is not null)
+            {
+                await app.DisposeAsync();
+            }
+
+            throw;
+        }
+    }
+
+    private static WebApplication Build(UpSettings settings, EmbeddedServers servers, int siloPort)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        builder.Configuration.AddInMemoryCollection(Configuration(settings, servers));
+        builder.Configuration.AddInMemoryCollection(Configuration(settings, servers, siloPort));
         builder.Logging.ClearProviders().AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         // What keeps the host from starting is explained below, once.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
@@ -71,8 +73,14 @@ internal static class UpHost
         builder.AddSilo();
         if (servers.KafkaIsEmbedded)
         {
-            // The mock cluster does not answer the admin protocol; its topics are there already.
-            builder.Services.PostConfigure<KafkaStreamOptions>(Names.StreamProvider, kafka => kafka.UseAdminRequests = false);
+            // The mock cluster does not answer the admin protocol; its topics are there already. How to reach a real Kafka is
+            // none of its business.
+            builder.Services.PostConfigure<KafkaStreamOptions>(Names.StreamProvider, kafka =>
+            {
+                kafka.UseAdminRequests = false;
+                kafka.ClientSettings.Clear();
+            });
+            builder.Services.PostConfigure<UtteranceProducerOptions>(producer => producer.Kafka.Clear());
         }
 
         builder.AddGateway();
@@ -81,8 +89,9 @@ internal static class UpHost
         return app;
     }
 
-    private static Dictionary<string, string?> Configuration(UpSettings settings, EmbeddedServers servers)
+    private static Dictionary<string, string?> Configuration(UpSettings settings, EmbeddedServers servers, int siloPort)
     {
+        var topics = KafkaEnvironment.Topics;
         var values = new Dictionary<string, string?>
         {
             [$"ConnectionStrings:{Names.Kafka}"] = servers.Kafka,
@@ -90,8 +99,8 @@ internal static class UpHost
             ["EmoStream:Bundle"] = settings.Bundle,
             ["EmoStream:Policy"] = settings.Policy,
             ["EmoStream:Gateway:AllowAnonymous"] = "true",
-            ["EmoStream:Topics:Utterances"] = Topics.Utterances,
-            ["EmoStream:Topics:DeadLetters"] = Topics.DeadLetters,
+            ["EmoStream:Topics:Utterances"] = topics.Utterances,
+            ["EmoStream:Topics:DeadLetters"] = topics.DeadLetters,
         };
         if (Environment.GetEnvironmentVariable("Logging__LogLevel__Default") is null)
         {
@@ -99,12 +108,18 @@ internal static class UpHost
             values["Logging:LogLevel:Default"] = "Warning";
         }
 
+        if (Environment.GetEnvironmentVariable("Orleans__ServiceId") is null)
+        {
+            // It names the committed offsets: the same as in the other deployments, so that `up` goes on where they stopped.
+            values["Orleans:ServiceId"] = "emostream";
+        }
+
         if (Environment.GetEnvironmentVariable("Orleans__Clustering__ProviderType") is null)
         {
             // One silo that nobody joins: membership in memory, and ports that collide with no other.
             values["Orleans:Clustering:ProviderType"] = "Development";
             values["Orleans:Endpoints:AdvertisedIPAddress"] = "127.0.0.1";
-            values["Orleans:Endpoints:SiloPort"] = FreePort().ToString(CultureInfo.InvariantCulture);
+            values["Orleans:Endpoints:SiloPort"] = siloPort.ToString(CultureInfo.InvariantCulture);
             values["Orleans:Endpoints:GatewayPort"] = "0";
         }
 
@@ -125,13 +140,6 @@ internal static class UpHost
     private static UpException PortTaken(int port) => new(
         $"Port {port} on 127.0.0.1 is in use.",
         "Stop what listens there, or choose another with --port PORT (0 takes any free one).");
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     /// <summary>The command line owns Ctrl+C: a second handler inside the host would stop the parts in another order.</summary>
     private sealed class CommandLifetime : IHostLifetime

@@ -24,6 +24,11 @@ internal sealed class UpRunner(Terminal terminal, UpSettings settings)
     {
         // 1. What fails fast fails before the model is loaded.
         var meeting = settings.Meeting is { } file ? Meeting.Load(file) : null;
+        if (meeting is not null)
+        {
+            CheckFits(settings.Meeting!);
+        }
+
         UpHost.CheckPort(settings.Port);
         await CheckServersAsync();
 
@@ -55,6 +60,15 @@ internal sealed class UpRunner(Terminal terminal, UpSettings settings)
         {
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10), _clock);
             await app.StopAsync(patience.Token);
+        }
+    }
+
+    /// <summary>A meeting is one partition; what does not fit there would be forgotten before it is read.</summary>
+    private void CheckFits(string file)
+    {
+        if (settings.Kafka is null && new FileInfo(file).Length > EmbeddedLimits.MaxMeetingBytes)
+        {
+            throw new UpException($"{file} is larger than what the embedded broker keeps.", "Name a real Kafka with --kafka HOST:PORT.");
         }
     }
 
@@ -123,13 +137,19 @@ internal sealed class UpRunner(Terminal terminal, UpSettings settings)
 
     private async Task ReplayAsync(Meeting meeting, string bootstrapServers, CancellationToken cancellationToken)
     {
-        await using var producer = new UtteranceProducer(Options.Create(new UtteranceProducerOptions
+        var options = new UtteranceProducerOptions
         {
             BootstrapServers = bootstrapServers,
-            Topic = Topics.Utterances,
+            Topic = KafkaEnvironment.Topics.Utterances,
             Source = "urn:emostream:up",
             DeliveryTimeout = TimeSpan.FromSeconds(30),
-        }));
+        };
+        if (settings.Kafka is not null)
+        {
+            KafkaEnvironment.CopySettingsTo(options.Kafka);
+        }
+
+        await using var producer = new UtteranceProducer(Options.Create(options));
         await new Replayer((e, token) => producer.ProduceAsync(e, token), new ReplayPacer(_clock, settings.Speed))
             .RunAsync(meeting.File, meeting.Plan, cancellationToken);
     }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
@@ -8,6 +9,8 @@ namespace EmoStream.Client.Read;
 
 public sealed partial class TimelineClient
 {
+    private const int MaxUnreadable = 2;
+
     /// <summary>
     /// Entries changed after <paramref name="afterChange"/>, then live ones as they are committed, until cancelled. A lost
     /// connection is made again and goes on where it stopped: each change is seen once, in order; of an entry that changed
@@ -16,7 +19,7 @@ public sealed partial class TimelineClient
     /// <param name="conversationId">The conversation.</param>
     /// <param name="afterChange">The last change already known; 0 starts at the beginning.</param>
     /// <param name="cancellationToken">Stops following.</param>
-    /// <exception cref="TimelineRequestException">The gateway refused for good (401, 403, 400).</exception>
+    /// <exception cref="TimelineRequestException">The gateway refused for good (401, 403, 400), or sends what this client cannot read.</exception>
     /// <exception cref="ConversationRewoundException">The conversation has not come as far as was already seen.</exception>
     public async IAsyncEnumerable<TimelineEntry> FollowAsync(
         string conversationId, long afterChange = 0, [EnumeratorCancellation] CancellationToken cancellationToken = default)
@@ -24,19 +27,32 @@ public sealed partial class TimelineClient
         var path = $"{Path(conversationId)}/follow";
         var last = afterChange;
         var failures = 0;
+        var unreadable = 0;
         while (true)
         {
             var entries = ConnectAsync(path, last, cancellationToken).GetAsyncEnumerator(cancellationToken);
             await using (entries.ConfigureAwait(false))
             {
-                while (await MoveNextAsync(entries).ConfigureAwait(false))
+                while (true)
                 {
+                    var (more, broken) = await MoveNextAsync(entries).ConfigureAwait(false);
+                    if (broken is not null && ++unreadable == MaxUnreadable)
+                    {
+                        throw new TimelineRequestException(
+                            HttpStatusCode.OK, $"The gateway's events after change {last} cannot be read, not even when asked again: are gateway and client of the same version?", broken);
+                    }
+
+                    if (!more)
+                    {
+                        break;
+                    }
+
                     if (entries.Current.Change <= last)
                     {
                         continue;
                     }
 
-                    failures = 0;
+                    (failures, unreadable) = (0, 0);
                     last = entries.Current.Change;
                     yield return entries.Current;
                 }
@@ -72,16 +88,21 @@ public sealed partial class TimelineClient
     }
 
     /// <summary>False when the connection ended or broke; what trying again cannot mend is thrown.</summary>
-    private static async ValueTask<bool> MoveNextAsync(IAsyncEnumerator<TimelineEntry> entries)
+    private static async ValueTask<(bool More, JsonException? Unreadable)> MoveNextAsync(IAsyncEnumerator<TimelineEntry> entries)
     {
         try
         {
-            return await entries.MoveNextAsync().ConfigureAwait(false);
+            return (await entries.MoveNextAsync().ConfigureAwait(false), null);
         }
-        catch (Exception e) when (e is IOException or HttpRequestException or JsonException or TimelineRequestException { IsTransient: true })
+        catch (JsonException e)
         {
-            // A half-received event is broken JSON; its change number was not taken, so it comes again.
-            return false;
+            // A half-received event is broken JSON; its change number was not taken, so it comes again. Where it is broken
+            // again it was not the connection.
+            return (false, e);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException or TimelineRequestException { IsTransient: true })
+        {
+            return (false, null);
         }
     }
 

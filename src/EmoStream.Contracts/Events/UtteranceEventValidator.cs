@@ -17,6 +17,9 @@ public static class UtteranceEventValidator
     /// <summary>Longest feature vector.</summary>
     public const int MaxFeatures = 65_536;
 
+    /// <summary>Largest magnitude of a feature: descriptors are kept as float16.</summary>
+    public const float MaxFeature = 65_504;
+
     /// <summary>Checks an event by itself.</summary>
     /// <returns>Null when it is valid, else the reason.</returns>
     public static string? Validate(UtteranceEvent e)
@@ -50,7 +53,9 @@ public static class UtteranceEventValidator
     {
         foreach (var modality in model.Modalities)
         {
-            if (!allowed.Contains(modality.Name) || e.Input(modality.Name) is not { } input) continue;
+            if (!allowed.Contains(modality.Name)) continue;
+            if (modality is { Name: Modality.Text, HasEncoder: false } && !string.IsNullOrWhiteSpace(e.Text)) return "no-encoder: text, the model has no text encoder";
+            if (e.Input(modality.Name) is not { } input) continue;
             if (input.Features is not { } features)
             {
                 if (!modality.HasEncoder) return $"no-encoder: {modality.Name} brings media, the model takes features of {modality.FeatureSpace} only";
@@ -62,6 +67,10 @@ public static class UtteranceEventValidator
             else if (features.Values.Length != modality.Dimension)
             {
                 return $"wrong-vector-length: {modality.Name}.features.values, expected {modality.Dimension}, got {features.Values.Length}";
+            }
+            else if (Array.FindIndex(features.Values, v => Math.Abs(v) > MaxFeature) is >= 0 and var bad)
+            {
+                return $"out-of-range: {modality.Name}.features.values[{bad}] does not fit float16";
             }
         }
 

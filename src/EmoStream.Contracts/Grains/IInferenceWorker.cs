@@ -11,7 +11,9 @@ public interface IInferenceWorker : IGrainWithIntegerKey
     ValueTask<ModelDescription> DescribeAsync();
 
     /// <summary>Scores utterances in their context, batched with those of other conversations.</summary>
-    /// <exception cref="InvalidOperationException">The request does not fit the model: descriptor length, modality without encoder.</exception>
+    /// <exception cref="UnscorableException">The request does not fit the model, or the result is not finite.</exception>
     [Alias("Score")]
+    // A backlog may be long, and what a caller gives up is computed all the same: giving up early only adds to it.
+    [ResponseTimeout("00:10:00")]
     ValueTask<ScoreReply> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken);
 }

@@ -11,6 +11,9 @@ internal sealed class BatchGathering(ChannelReader<PendingScore> queue, Inferenc
     private int _lastCount;
     private long _lastEnd;
 
+    /// <summary>What was taken from the queue last; some of it may be answered already.</summary>
+    public IReadOnlyList<PendingScore> Taken => _batch;
+
     /// <summary>The next batch, never empty; null when the queue was completed and is drained. Valid until the next call.</summary>
     public List<PendingScore>? Next()
     {

@@ -32,6 +32,7 @@ public sealed partial class ScoreBatcher : IAsyncDisposable
     private readonly ILogger<ScoreBatcher> _logger;
     private readonly Channel<PendingScore> _queue;
     private readonly BatchGathering _gathering;
+    private volatile bool _broken;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ScoreBatcher(IScorer scorer, IOptions<InferenceOptions> options, TimeProvider timeProvider, InferenceMetrics metrics, ILogger<ScoreBatcher> logger)
@@ -45,6 +46,9 @@ public sealed partial class ScoreBatcher : IAsyncDisposable
 
     /// <summary>What the model is and takes.</summary>
     public ModelDescription Description => _scorer.Description;
+
+    /// <summary>Whether the scorer's thread ended by a defect: nothing is scored any more until the process is restarted.</summary>
+    public bool IsBroken => _broken;
 
     /// <summary>Queues a request and returns its scores.</summary>
     /// <exception cref="InvalidOperationException">The request does not fit the model.</exception>
@@ -93,8 +97,14 @@ public sealed partial class ScoreBatcher : IAsyncDisposable
         catch (Exception e)
         {
             // A defect of the batcher itself: callers must not wait for ever.
+            _broken = true;
             LogStopped(e);
             _queue.Writer.TryComplete(e);
+            foreach (var pending in _gathering.Taken)
+            {
+                pending.TrySetException(e);
+            }
+
             while (_queue.Reader.TryRead(out var pending))
             {
                 pending.TrySetException(e);

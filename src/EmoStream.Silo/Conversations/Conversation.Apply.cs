@@ -14,9 +14,15 @@ internal sealed partial class Conversation
     private long _offset;
     private bool _changed;
 
+    /// <summary>
+    /// Whether an event changes an utterance whose context is gone while others wait to be scored: what was before it is
+    /// scored and committed first, so that those see the utterance as it was.
+    /// </summary>
+    public bool NeedsCommitFirst(UtteranceEvent e) =>
+        _changed && IsChange(e) && !(FindRow(e.UtteranceId) is { } row && HasContext(row.Sequence));
+
     /// <summary>Whether an event changes an utterance that left the window, so that its entry must be fetched first.</summary>
-    public bool NeedsEntry(UtteranceEvent e) =>
-        e.Kind is UtteranceKind.Revision or UtteranceKind.Retraction && _utteranceIds.Contains(e.UtteranceId) && FindRow(e.UtteranceId) is null;
+    public bool NeedsEntry(UtteranceEvent e) => IsChange(e) && FindRow(e.UtteranceId) is null;
 
     /// <summary>Begins a batch of one source.</summary>
     public void BeginBatch(string source)
@@ -43,12 +49,10 @@ internal sealed partial class Conversation
             case UtteranceKind.Utterance:
                 return false;
             case UtteranceKind.Revision:
-                Revise(RowOf(e.UtteranceId, fetched), e, decision);
-                return true;
+                return Revise(RowOf(e.UtteranceId, fetched), e, decision);
             case UtteranceKind.Retraction:
                 // Of an utterance that never came there is nothing to remove.
-                if (_utteranceIds.Contains(e.UtteranceId)) Retract(RowOf(e.UtteranceId, fetched));
-                return true;
+                return _utteranceIds.Contains(e.UtteranceId) && Retract(RowOf(e.UtteranceId, fetched));
             case UtteranceKind.End:
                 End();
                 return true;
@@ -70,20 +74,25 @@ internal sealed partial class Conversation
         if (_model.LookAhead > 0 && _rows.Count > _model.LookAhead) MarkDirty(_rows[^(_model.LookAhead + 1)]);
     }
 
-    private void Revise(Row row, UtteranceEvent e, PolicyDecision decision)
+    private bool Revise(Row row, UtteranceEvent e, PolicyDecision decision)
     {
+        // What was retracted does not come back; and a revision that says what is there already changes nothing.
+        if (row.Entry.Status == EntryStatus.Retracted || IsSame(row, e, decision)) return false;
         Fill(row, e, decision);
         MarkDependents(row);
+        return true;
     }
 
-    private void Retract(Row row)
+    private bool Retract(Row row)
     {
+        if (row.Entry.Status == EntryStatus.Retracted) return false;
         row.Input = null;
         row.Descriptors = NoDescriptors();
         row.IsOwnChange = true;
-        row.Entry = Unscored(row.Entry) with { Status = EntryStatus.Retracted, Policy = row.Entry.Policy };
+        row.Entry = Unscored(row.Entry) with { Status = EntryStatus.Retracted };
         MarkDirty(row);
         MarkDependents(row);
+        return true;
     }
 
     private void End()
@@ -116,16 +125,23 @@ internal sealed partial class Conversation
         MarkDirty(row);
     }
 
+    /// <summary>Only text can be compared: of other modalities nothing is kept that they could be compared with.</summary>
+    private bool IsSame(Row row, UtteranceEvent e, PolicyDecision decision) =>
+        decision.Apply(e, _model) is { Text: not null, Audio: null, Face: null, Body: null }
+        && (row.Entry.Text, row.Entry.SpeakerId, row.Entry.SpeakerName, row.Entry.StartMs, row.Entry.EndMs, row.Entry.Policy)
+            == (e.Text, e.Speaker!.Id, e.Speaker.DisplayName, e.StartMs, e.EndMs, decision.Id);
+
     /// <summary>Later utterances look back on this one, and up to K earlier ones look ahead to it.</summary>
     private void MarkDependents(Row row)
     {
+        if (row.IsAlone) return;
         var first = Math.Max(FirstRow, row.Sequence - _model.LookAhead);
         var last = Math.Min(_utterances - 1, row.Sequence + _model.Window);
         for (var s = first; s <= last; s++)
         {
-            // Without all of its own window a row would be scored differently for no reason but its age: it keeps its score.
-            var complete = FirstRow == 0 || s - _model.Window >= FirstRow;
-            if (s != row.Sequence && complete) MarkDirty(_rows[(int)(s - FirstRow)]);
+            var dependent = _rows[(int)(s - FirstRow)];
+            dependent.IsAlone = false; // whatever it was scored with before: its context is still kept
+            MarkDirty(dependent);
         }
     }
 
@@ -137,26 +153,38 @@ internal sealed partial class Conversation
 
     private bool HasItsLookAhead(Row row) => row.Sequence + _model.LookAhead < _utterances;
 
+    private bool IsChange(UtteranceEvent e) =>
+        e.Kind is UtteranceKind.Revision or UtteranceKind.Retraction && _utteranceIds.Contains(e.UtteranceId);
+
     private Row RowOf(string utteranceId, TimelineEntry? fetched)
     {
-        if (FindRow(utteranceId) is { } row) return row;
-        row = new Row(fetched!.Sequence, SpeakerNumber(fetched.SpeakerId), fetched) { Committed = fetched };
-        _detached.Add(row);
+        var row = FindRow(utteranceId);
+        if (row is null)
+        {
+            row = new Row(fetched!.Sequence, SpeakerNumber(fetched.SpeakerId), fetched) { Committed = fetched };
+            _detached.Add(row);
+        }
+
+        row.IsAlone = !HasContext(row.Sequence);
         return row;
     }
 
     private Row? FindRow(string utteranceId) =>
         _rows.FindLast(r => r.Entry.UtteranceId == utteranceId) ?? _detached.Find(r => r.Entry.UtteranceId == utteranceId);
 
-    private static TimelineEntry Unscored(TimelineEntry entry) => new()
+    /// <summary>The entry without what was said and what the model made of it.</summary>
+    private static TimelineEntry Unscored(TimelineEntry entry) => entry with
     {
-        ConversationId = entry.ConversationId,
-        UtteranceId = entry.UtteranceId,
-        Revision = entry.Revision,
-        Sequence = entry.Sequence,
-        SpeakerId = entry.SpeakerId,
-        SpeakerName = entry.SpeakerName,
-        StartMs = entry.StartMs,
-        EndMs = entry.EndMs,
+        Status = EntryStatus.Provisional,
+        Text = null,
+        Label = null,
+        Probabilities = null!, // their setters make them empty
+        Confidence = 0,
+        PredictionSet = null,
+        Weights = null!,
+        Availability = null!,
+        Recovered = null!,
+        Bundle = "",
+        LatencyMs = null!,
     };
 }

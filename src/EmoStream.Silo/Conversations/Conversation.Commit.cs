@@ -22,7 +22,7 @@ internal sealed partial class Conversation
         foreach (var row in _rows)
         {
             if (row is { IsOwnChange: false, IsEncoded: false }) continue;
-            var stored = new StoredRow(row.Sequence, row.Speaker, row.Descriptors ?? NoDescriptors());
+            var stored = new StoredRow(row.Sequence, row.Speaker, row.Descriptors ?? NoDescriptors(), _model.Bundle);
             rows.Add(new(row.Entry.UtteranceId, _serializer.SerializeToArray(stored)));
             (row.IsOwnChange, row.IsEncoded, row.ReceivedAt) = (false, false, null);
         }
@@ -39,13 +39,13 @@ internal sealed partial class Conversation
             Rows = rows,
             DroppedRows = dropped,
             Speakers = [.. speakers.Select(s => _aggregates[s])],
-            Grain = _serializer.SerializeToArray(new StoredConversation(_model.Bundle, _utterances, [.. _speakers], _ended)),
+            Grain = _serializer.SerializeToArray(new StoredConversation(_utterances, [.. _speakers.OrderBy(s => s.Value).Select(s => s.Key)], _ended)),
         };
     }
 
     private void Settle(Row row, List<TimelineEntry> entries, HashSet<string> speakers)
     {
-        row.IsDirty = false;
+        (row.IsDirty, row.IsAlone) = (false, false);
         var entry = row.Entry with { Status = StatusOf(row) };
         if (row.Committed is { } committed && !row.IsOwnChange && SameScore(committed, entry))
         {
@@ -70,7 +70,9 @@ internal sealed partial class Conversation
     /// <summary>Scored again with the same result: followers need not hear of it.</summary>
     private static bool SameScore(TimelineEntry a, TimelineEntry b) =>
         (a.Status == b.Status || (a.Status == EntryStatus.Final && b.Status == EntryStatus.Revised))
-        && a.Probabilities.Count == b.Probabilities.Count && a.Probabilities.All(p => b.Probabilities[p.Key].Equals(p.Value));
+        && a.Bundle == b.Bundle
+        && a.Probabilities.Count == b.Probabilities.Count
+        && a.Probabilities.All(p => b.Probabilities.TryGetValue(p.Key, out var q) && q.Equals(p.Value));
 
     private List<string> Trim()
     {

@@ -11,9 +11,9 @@ internal sealed partial class Conversation
     public List<ScoreJob> ScoreJobs()
     {
         var jobs = new List<ScoreJob>();
-        foreach (var row in _detached)
+        foreach (var row in _detached.Concat(_rows))
         {
-            if (row.IsScorable) jobs.Add(new([row], [0]));
+            if (row is { IsAlone: true, IsDirty: true, IsScorable: true }) jobs.Add(new([row], [0]));
         }
 
         var first = _rows.FindIndex(IsToScore);
@@ -34,7 +34,18 @@ internal sealed partial class Conversation
 
         return jobs;
 
-        static bool IsToScore(Row row) => row is { IsDirty: true, IsScorable: true };
+        static bool IsToScore(Row row) => row is { IsDirty: true, IsScorable: true, IsAlone: false };
+    }
+
+    /// <summary>The model refuses the job for good: its own new content stays without descriptors and scores.</summary>
+    public void GiveUp(ScoreJob job)
+    {
+        foreach (var row in job.Rows)
+        {
+            if (row.Input is null) continue;
+            row.Input = null;
+            row.Descriptors = NoDescriptors();
+        }
     }
 
     /// <summary>Takes the scores of one job into its rows.</summary>

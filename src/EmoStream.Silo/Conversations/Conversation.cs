@@ -17,7 +17,7 @@ internal sealed partial class Conversation
     private readonly Serializer _serializer;
 
     private readonly List<Row> _rows = [];
-    private readonly List<string> _speakers = [];
+    private readonly Dictionary<string, int> _speakers = [];
     private readonly HashSet<string> _utteranceIds;
     private readonly Dictionary<string, SpeakerAggregate> _aggregates;
     private readonly Dictionary<string, long> _offsets;
@@ -39,42 +39,49 @@ internal sealed partial class Conversation
 
         var stored = serializer.Deserialize<StoredConversation>(state.Grain)!;
         (_utterances, _ended) = (stored.Utterances, stored.Ended);
-        _speakers.AddRange(stored.Speakers);
-        var sameModel = stored.Bundle == model.Bundle;
+        foreach (var speaker in stored.Speakers) SpeakerNumber(speaker);
         foreach (var (utteranceId, bytes) in state.Rows)
         {
-            _rows.Add(Restore(serializer.Deserialize<StoredRow>(bytes)!, state.Entries[utteranceId], sameModel));
+            _rows.Add(Restore(serializer.Deserialize<StoredRow>(bytes)!, state.Entries[utteranceId]));
         }
 
         _rows.Sort((a, b) => a.Sequence.CompareTo(b.Sequence));
     }
 
     /// <summary>
-    /// How many rows are kept: a revision within the last W utterances re-scores up to W later and K earlier ones, and the
-    /// earliest of these needs W rows before it.
+    /// How many rows are kept: a revision of one of the last W + K + 1 utterances re-scores up to W later and K earlier ones,
+    /// and the earliest of these needs W rows before it.
     /// </summary>
-    private int KeptRows => 2 * _model.Window + 2 * _model.LookAhead + 1;
+    private int KeptRows => 2 * (_model.Window + _model.LookAhead) + 1;
 
     private long FirstRow => _utterances - _rows.Count;
+
+    /// <summary>
+    /// Whether all that a row's score and its dependents' scores rest on is kept. Decided by the row's place in the
+    /// conversation, not by what happens to be in memory: how events are cut into batches must not change a score.
+    /// </summary>
+    private bool HasContext(long sequence) => _utterances <= KeptRows || sequence >= _utterances - _model.Window - _model.LookAhead - 1;
 
     /// <summary>
     /// Descriptors of another bundle mean nothing to this one. Text can be encoded again from the entry; other modalities
     /// of the past are gone and count as missing.
     /// </summary>
-    private Row Restore(StoredRow stored, TimelineEntry entry, bool sameModel) => new(stored.Sequence, stored.Speaker, entry)
+    private Row Restore(StoredRow stored, TimelineEntry entry)
     {
-        Committed = entry,
-        Descriptors = sameModel ? stored.Descriptors : NoDescriptors(),
-        Input = sameModel || entry.Text is null ? null : new() { Text = entry.Text },
-    };
+        var sameModel = stored.Bundle == _model.Bundle;
+        return new(stored.Sequence, stored.Speaker, entry)
+        {
+            Committed = entry,
+            Descriptors = sameModel ? stored.Descriptors : NoDescriptors(),
+            Input = sameModel || entry.Text is null ? null : new() { Text = entry.Text },
+        };
+    }
 
     private byte[]?[] NoDescriptors() => new byte[]?[_model.Modalities.Length];
 
     private int SpeakerNumber(string speakerId)
     {
-        var number = _speakers.IndexOf(speakerId);
-        if (number >= 0) return number;
-        _speakers.Add(speakerId);
-        return _speakers.Count - 1;
+        if (!_speakers.TryGetValue(speakerId, out var number)) _speakers.Add(speakerId, number = _speakers.Count);
+        return number;
     }
 }

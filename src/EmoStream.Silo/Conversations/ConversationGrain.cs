@@ -41,15 +41,7 @@ internal sealed partial class ConversationGrain(
         {
             // Not on activation: the pulling agent reads nothing else of the partition while a grain activates.
             _conversation ??= await OpenAsync();
-            // A batch comes from one partition unless the topic has just grown: one commit per source.
-            for (var from = 0; from < items.Count;)
-            {
-                var source = ((KafkaSequenceToken)items[from].Token).Source;
-                var to = from + 1;
-                while (to < items.Count && ((KafkaSequenceToken)items[to].Token).Source == source) to++;
-                await TakeAsync(_conversation, source, items, from, to);
-                from = to;
-            }
+            await TakeAsync(_conversation, items);
         }
         catch
         {
@@ -65,34 +57,62 @@ internal sealed partial class ConversationGrain(
         return Task.CompletedTask;
     }
 
-    private async Task TakeAsync(Conversation conversation, string source, IList<SequentialItem<UtteranceEvent>> items, int from, int to)
+    private async Task TakeAsync(Conversation conversation, IList<SequentialItem<UtteranceEvent>> items)
     {
         var takenAt = timeProvider.GetUtcNow();
+        var source = ((KafkaSequenceToken)items[0].Token).Source; // a delivery never mixes sources
         conversation.BeginBatch(source);
-        for (var i = from; i < to; i++)
+        for (var i = 0; i < items.Count; i++)
         {
             var e = items[i].Item;
             // 1. Only what the policy allows goes on.
             var decision = policy.Decide(e);
+            if (conversation.NeedsCommitFirst(e))
+            {
+                await CommitAsync(conversation, takenAt);
+                conversation.BeginBatch(source);
+            }
+
             // 2. Order, duplicates, revisions, speakers, window.
-            var isNew = conversation.Apply(e, items[i].Token.SequenceNumber, decision, conversation.NeedsEntry(e) ? await store.ReadEntryAsync(e.ConversationId, e.UtteranceId) : null);
-            metrics.Event(e.Kind, isNew);
+            var fetched = conversation.NeedsEntry(e) ? await store.ReadEntryAsync(e.ConversationId, e.UtteranceId) : null;
+            metrics.Event(e.Kind, conversation.Apply(e, items[i].Token.SequenceNumber, decision, fetched));
         }
 
+        await CommitAsync(conversation, takenAt);
+        metrics.Batch(items.Count);
+    }
+
+    private async Task CommitAsync(Conversation conversation, DateTimeOffset takenAt)
+    {
         // 3. Everything that changed is scored in its context.
-        foreach (var job in conversation.ScoreJobs())
-        {
-            var started = timeProvider.GetTimestamp();
-            var reply = await _worker.ScoreAsync(job.ToRequest(), CancellationToken.None);
-            if (reply.Bundle != _model.Bundle) throw new BundleChangedException();
-            conversation.Accept(job, reply, timeProvider.GetElapsedTime(started).TotalMilliseconds, takenAt);
-        }
+        foreach (var job in conversation.ScoreJobs()) await ScoreAsync(conversation, job, takenAt);
 
         // 4. State, entries, feed and offset, or nothing of it.
         if (conversation.ToCommit() is not { } commit) return;
         var result = await store.CommitAsync(this.GetPrimaryKeyString(), commit);
-        if (result is CommitResult.Stale or CommitResult.Diverged) throw new CommitRefusedException(result);
-        metrics.Batch(to - from);
+        if (result is CommitResult.Stale or CommitResult.Diverged)
+        {
+            metrics.Refused(result);
+            throw new CommitRefusedException(result);
+        }
+    }
+
+    private async Task ScoreAsync(Conversation conversation, ScoreJob job, DateTimeOffset takenAt)
+    {
+        var started = timeProvider.GetTimestamp();
+        try
+        {
+            var reply = await _worker.ScoreAsync(job.ToRequest(), CancellationToken.None);
+            if (reply.Bundle != _model.Bundle) throw new BundleChangedException();
+            conversation.Accept(job, reply, timeProvider.GetElapsedTime(started).TotalMilliseconds, takenAt);
+        }
+        catch (UnscorableException e)
+        {
+            // It would fail for ever and hold up its partition. The utterances stay on the timeline, without a score.
+            metrics.Unscorable(job.Scored.Count);
+            LogUnscorable(logger, e, job.Scored.Count);
+            conversation.GiveUp(job);
+        }
     }
 
     private async Task<Conversation> OpenAsync()
@@ -102,6 +122,9 @@ internal sealed partial class ConversationGrain(
         var id = this.GetPrimaryKeyString();
         return new(id, _model, await store.OpenAsync(id), serializer);
     }
+
+    [LoggerMessage(LogLevel.Error, "The model cannot score {Utterances} utterances; their entries carry no label.")]
+    private static partial void LogUnscorable(ILogger logger, Exception exception, int utterances);
 
     [LoggerMessage(LogLevel.Warning, "The stream reported an error; events are delivered again.")]
     private static partial void LogStreamError(ILogger logger, Exception exception);

@@ -27,6 +27,9 @@ internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
     /// <summary>Whether the row is to be scored and its entry written with this batch.</summary>
     public bool IsDirty { get; set; }
 
+    /// <summary>Whether the row changed when its context was gone already: it is scored alone.</summary>
+    public bool IsAlone { get; set; }
+
     /// <summary>Whether this batch encoded the row.</summary>
     public bool IsEncoded { get; set; }
 
@@ -50,16 +53,23 @@ internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
 }
 
 /// <summary>What Redis keeps of a row; the entry is stored as such.</summary>
+/// <param name="Sequence">Place in the conversation.</param>
+/// <param name="Speaker">The speaker's number.</param>
+/// <param name="Descriptors">Per modality of the model, float16, or null.</param>
+/// <param name="Bundle">The model that made the descriptors: they mean nothing to another.</param>
 [GenerateSerializer, Immutable, Alias("EmoStream.StoredRow")]
 internal sealed record StoredRow(
     [property: Id(0)] long Sequence,
     [property: Id(1)] int Speaker,
-    [property: Id(2)] byte[]?[] Descriptors);
+    [property: Id(2)] byte[]?[] Descriptors,
+    [property: Id(3)] string Bundle);
 
 /// <summary>What Redis keeps of a conversation beside its rows, entries and aggregates.</summary>
+/// <param name="Utterances">Number of utterances so far.</param>
+/// <param name="Speakers">Speaker ids in the order of their numbers.</param>
+/// <param name="Ended">Whether the source said so.</param>
 [GenerateSerializer, Immutable, Alias("EmoStream.StoredConversation")]
 internal sealed record StoredConversation(
-    [property: Id(0)] string Bundle,
-    [property: Id(1)] long Utterances,
-    [property: Id(2)] string[] Speakers,
-    [property: Id(3)] bool Ended);
+    [property: Id(0)] long Utterances,
+    [property: Id(1)] string[] Speakers,
+    [property: Id(2)] bool Ended);

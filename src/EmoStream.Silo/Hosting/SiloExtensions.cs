@@ -35,17 +35,22 @@ public static partial class SiloExtensions
         builder.UseOrleans(silo => silo
             .AddKafkaStreams(Names.StreamProvider, streams => streams.ConfigureOptions(Bind))
             .Configure<ClusterMembershipOptions>(DetectFailuresFast)
+            .Configure<SiloMessagingOptions>(options => options.ResponseTimeout = DeliveryTimeout)
             .AddGrainCollection());
         return builder;
     }
+
+    /// <summary>How long a delivery may take until it is repeated: a batch behind a backlog of the model takes its time.</summary>
+    private static readonly TimeSpan DeliveryTimeout = TimeSpan.FromMinutes(2);
 
     private static void Bind(OptionsBuilder<KafkaStreamOptions> options) => options
         .Configure<IConfiguration>((kafka, configuration) =>
         {
             kafka.BootstrapServers = configuration.GetConnectionString(Names.Kafka) ?? "";
-            kafka.Topic = configuration["EmoStream:Topics:Utterances"] ?? Names.UtterancesTopic;
-            kafka.DeadLetterTopic = configuration["EmoStream:Topics:DeadLetters"] ?? "";
-            kafka.GroupId = "emostream";
+            (kafka.Topic, kafka.DeadLetterTopic) = TopicNames.From(configuration);
+            KafkaSettings.CopyTo(configuration, kafka.ClientSettings);
+            // One conversation's backlog must not keep the model from the others for seconds.
+            kafka.DeliveryBatch = 256;
         })
         .BindConfiguration($"Orleans:Streaming:{Names.StreamProvider}");
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using EmoStream.Contracts;
 using EmoStream.Contracts.Events;
@@ -23,12 +24,9 @@ internal sealed class UtteranceAdapter(PolicyGate policy, ModelDescription model
         if (!IsKey(record.Key.Span, e.ConversationId)) return KafkaDecoded.Reject("key-mismatch: the record's key is not its conversationId");
         if (UtteranceEventValidator.ValidateForModel(e, policy.Decide(e).Allowed, model) is { } misfit) return KafkaDecoded.Reject(misfit);
 
-        var receivedAt = record.Timestamp;
-        if (record.TryGetHeader("ce_time", out var time))
-        {
-            if (!DateTimeOffset.TryParse(time, System.Globalization.CultureInfo.InvariantCulture, out receivedAt)) return KafkaDecoded.Reject("bad-time: header ce_time is no RFC 3339 time");
-        }
-
+        // An optional header in no readable form is no reason to refuse the utterance: Kafka has a time, too.
+        var receivedAt = record.TryGetHeader("ce_time", out var time)
+            && DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var occurred) ? occurred : record.Timestamp;
         return KafkaDecoded.Accept(StreamId.Create(Names.UtteranceStream, e.ConversationId), e with { ReceivedAt = receivedAt });
     }
 

@@ -1,6 +1,7 @@
 using EmoStream.Contracts.Grains;
 using EmoStream.Contracts.Inference;
 using EmoStream.Inference.Batching;
+using EmoStream.Inference.Scoring;
 using Orleans.Concurrency;
 
 namespace EmoStream.Silo.Workers;
@@ -14,6 +15,15 @@ internal sealed class InferenceWorker(ScoreBatcher batcher) : Grain, IInferenceW
 {
     public ValueTask<ModelDescription> DescribeAsync() => new(batcher.Description);
 
-    public ValueTask<ScoreReply> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken) =>
-        new(batcher.ScoreAsync(request, cancellationToken));
+    public async ValueTask<ScoreReply> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken)
+    {
+        if (ScoreRequestValidator.Validate(request, batcher.Description) is { } misfit) throw new UnscorableException(misfit);
+        var reply = await batcher.ScoreAsync(request, cancellationToken);
+        foreach (var score in reply.Scores)
+        {
+            if (!Array.TrueForAll(score.Probabilities, float.IsFinite)) throw new UnscorableException("The model gave a probability that is not finite.");
+        }
+
+        return reply;
+    }
 }

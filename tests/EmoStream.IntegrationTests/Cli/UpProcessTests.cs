@@ -12,10 +12,13 @@ public sealed partial class UpProcessTests : IDisposable
 
     private readonly string _directory = Directory.CreateTempSubdirectory("emostream-up-").FullName;
 
-    [Fact]
-    public async Task Up_ExitWhenDone_PrintsTheWholeTimelineAndReturns0()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Up_ExitWhenDone_PrintsTheWholeTimelineAndReturns0(bool shippedBundle)
     {
-        await using var up = await StartAsync("up", "--exit-when-done", "--port", "0", "--bundle", Bundle);
+        string[] bundle = shippedBundle ? [] : ["--bundle", Bundle];
+        await using var up = await StartAsync(["up", "--exit-when-done", "--port", "0", .. bundle]);
 
         var exitCode = await up.WaitForExitAsync(TimeSpan.FromMinutes(2));
 
@@ -39,7 +42,7 @@ public sealed partial class UpProcessTests : IDisposable
         await using var up = await StartAsync("up", "--no-meeting", "--port", "0", "--bundle", Bundle);
         var address = "";
         await Eventually.TrueAsync(
-            () => (address = Page().Match(File.ReadAllText(up.LogFile)).Groups[1].Value).Length > 0 || up.HasExited,
+            () => (address = Page().Match(up.Tail()).Groups[1].Value).Length > 0 || up.HasExited,
             () => $"the page's address. {up.Tail()}");
         using var http = new HttpClient();
         var page = await http.GetStringAsync(new Uri(address), TestContext.Current.CancellationToken);

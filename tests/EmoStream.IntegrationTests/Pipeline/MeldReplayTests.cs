@@ -19,41 +19,82 @@ public sealed class MeldReplayTests(KafkaFixture kafka)
     [Fact]
     public async Task Replay_MeldDevTwice_GivesTheEvaluationsLabelsOnce()
     {
-        var dev = Checkout.Shared("data", "meld", "dev.jsonl");
-        Assert.SkipUnless(dev is not null, "needs MELD's dev split at ../shared/data/meld/dev.jsonl");
-        Assert.SkipUnless(PipelineRun.Unavailable is null, PipelineRun.Unavailable ?? "");
+        var dev = DevSplit();
         var broker = await kafka.BrokerAsync();
         await using var run = await PipelineRun.StartAsync(broker);
         await run.Cluster.StartSiloAsync();
-        string[] replay = ["replay", dev, "--speed", "max", "--kafka", broker.BootstrapServers, "--topic", run.Cluster.UtterancesTopic];
 
-        await EmoStreamAsync(replay);
+        await ReplayAsync(run, broker, dev);
         await run.AppliedAsync();
         var first = await run.TimelinesAsync();
-        await EmoStreamAsync(replay);
+        await ReplayAsync(run, broker, dev);
         await run.AppliedAsync();
         var second = await run.TimelinesAsync();
 
-        Assert.Equal(Conversations, first.Count);
-        var entries = first.SelectMany(timeline => timeline.Entries).ToList();
-        Assert.Equal(Utterances, entries.Count);
-        Assert.All(entries, entry => Assert.Equal(EntryStatus.Final, entry.Status));
+        await AssertOnceAsync(dev, first);
         Assert.Equal(Changes(first), Changes(second));
-        Assert.Equal(await EvaluatedLabelsAsync(dev), entries.ToDictionary(entry => (entry.ConversationId, entry.UtteranceId), entry => entry.Label!));
+    }
+
+    [Fact]
+    public async Task Replay_MeldDevWithTheSiloKilledInTheMiddle_GivesTheEvaluationsLabelsOnce()
+    {
+        var dev = DevSplit();
+        var broker = await kafka.BrokerAsync();
+        await using var run = await PipelineRun.StartAsync(broker);
+        var silo = await run.Cluster.StartSiloAsync();
+
+        var replay = ReplayAsync(run, broker, dev);
+        await run.EntriesAsync(Utterances / 3);
+        await silo.KillAsync();
+        Assert.InRange(await run.CountEntriesAsync(), Utterances / 3, Utterances - 1);
+        await run.Cluster.StartSiloAsync();
+        await replay;
+        await run.AppliedAsync();
+
+        await AssertOnceAsync(dev, await run.TimelinesAsync());
+    }
+
+    private static string DevSplit()
+    {
+        var dev = Checkout.Shared("data", "meld", "dev.jsonl");
+        Assert.SkipUnless(dev is not null, "needs MELD's dev split at ../shared/data/meld/dev.jsonl");
+        Assert.SkipUnless(PipelineRun.Unavailable is null, PipelineRun.Unavailable ?? "");
+        return dev;
+    }
+
+    private static Task ReplayAsync(PipelineRun run, KafkaBroker broker, string file) =>
+        EmoStreamAsync("replay", file, "--speed", "max", "--kafka", broker.BootstrapServers, "--topic", run.Cluster.UtterancesTopic);
+
+    /// <summary>Every utterance is final, in its place, written once, and labelled as the evaluation labels it.</summary>
+    private static async Task AssertOnceAsync(string file, IReadOnlyList<ConversationTimeline> timelines)
+    {
+        Assert.Equal(Conversations, timelines.Count);
+        var entries = timelines.SelectMany(timeline => timeline.Entries).ToList();
+        Assert.Equal(Utterances, entries.Count);
+        Assert.All(entries, entry => Assert.Equal((EntryStatus.Final, 0), (entry.Status, entry.Revision)));
+        Assert.All(timelines, timeline =>
+        {
+            Assert.Equal(timeline.Entries.Count, timeline.Change);
+            Assert.Equal(Enumerable.Range(0, timeline.Entries.Count).Select(i => (long)i), timeline.Entries.Select(entry => entry.Sequence));
+        });
+        var evaluated = (await EvaluatedAsync(file)).ToLookup(line => line.Conversation, line => (line.Utterance, line.Label));
+        Assert.All(timelines, timeline => Assert.Equal(evaluated[timeline.ConversationId], timeline.Entries.Select(entry => (entry.UtteranceId, entry.Label!))));
     }
 
     private static Dictionary<string, long> Changes(IEnumerable<ConversationTimeline> timelines) =>
         timelines.ToDictionary(timeline => timeline.ConversationId, timeline => timeline.Change);
 
-    private static async Task<Dictionary<(string Conversation, string Utterance), string>> EvaluatedLabelsAsync(string file)
+    /// <summary>What `emostream evaluate` says of a file, in the file's order.</summary>
+    private static async Task<List<(string Conversation, string Utterance, string Label)>> EvaluatedAsync(string file)
     {
         var predictions = Path.GetTempFileName();
         try
         {
             await EmoStreamAsync("evaluate", file, "--json", "--predictions", predictions);
-            return File.ReadLines(predictions).Select(line => JsonDocument.Parse(line).RootElement).ToDictionary(
-                line => (line.GetProperty("conversationId").GetString()!, line.GetProperty("utteranceId").GetString()!),
-                line => line.GetProperty("label").GetString()!);
+            return [.. File.ReadLines(predictions).Select(line => JsonDocument.Parse(line).RootElement).Select(line => (
+                line.GetProperty("conversationId").GetString()!,
+                line.GetProperty("utteranceId").GetString()!,
+                line.GetProperty("label").GetString()!))];
         }
         finally
         {

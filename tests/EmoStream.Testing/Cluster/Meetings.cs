@@ -14,7 +14,7 @@ public static class Meetings
     /// Copies under other conversation ids, interleaved by the given seed: each keeps its own order, as conversations that
     /// are held at the same time do.
     /// </summary>
-    public static IEnumerable<UtteranceEvent> Copies(int count, int seed)
+    public static IEnumerable<UtteranceEvent> Copies(int count, int seed, int first = 0)
     {
         var random = new Random(seed);
         var next = new int[count];
@@ -23,7 +23,7 @@ public static class Meetings
         {
             var which = random.Next(open.Count);
             var copy = open[which];
-            yield return Sample[next[copy]] with { ConversationId = Id(copy) };
+            yield return Sample[next[copy]] with { ConversationId = Id(first + copy) };
             if (++next[copy] == Sample.Count)
             {
                 open.RemoveAt(which);

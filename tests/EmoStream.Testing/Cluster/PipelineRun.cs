@@ -1,3 +1,4 @@
+using Confluent.Kafka;
 using EmoStream.Client.Produce;
 using EmoStream.Contracts.Events;
 using EmoStream.Contracts.Timeline;
@@ -20,7 +21,6 @@ public sealed class PipelineRun : IAsyncDisposable
     private const int Partitions = 4;
     private const string Group = "emostream";
 
-    private readonly RedisServer _redis;
     private readonly ConnectionMultiplexer _connection;
     private readonly UtteranceProducer _producer;
     private readonly KafkaProgress _progress;
@@ -28,7 +28,7 @@ public sealed class PipelineRun : IAsyncDisposable
 
     private PipelineRun(KafkaBroker kafka, RedisServer redis, ConnectionMultiplexer connection, string topic)
     {
-        _redis = redis;
+        Redis = redis;
         _connection = connection;
         _reader = new TimelineReader(connection, TimeProvider.System);
         _progress = new KafkaProgress(kafka.BootstrapServers, Group, topic, Partitions);
@@ -40,8 +40,11 @@ public sealed class PipelineRun : IAsyncDisposable
     public static string? Unavailable =>
         KafkaBroker.Unavailable ?? EmoStreamCluster.Unavailable ?? (RedisServer.Executable is null ? "needs redis-server" : null);
 
-    /// <summary>The processes.</summary>
+    /// <summary>The silos and gateways.</summary>
     public EmoStreamCluster Cluster { get; }
+
+    /// <summary>Where the timelines are.</summary>
+    public RedisServer Redis { get; }
 
     /// <summary>What was sent.</summary>
     public DeliveryLedger Ledger { get; } = new();
@@ -79,21 +82,29 @@ public sealed class PipelineRun : IAsyncDisposable
         await Eventually.TrueAsync(
             async _ =>
             {
-                (produced, committed) = await _progress.ReadAsync();
-                return produced > 0 && committed == produced;
+                try
+                {
+                    (produced, committed) = await _progress.ReadAsync();
+                    return produced > 0 && committed == produced;
+                }
+                catch (KafkaException)
+                {
+                    return false; // Back from the dead, but not yet in charge of the group.
+                }
             },
             () => $"{committed} of {produced} records are applied\n{Cluster.Tail()}",
             timeout ?? TimeSpan.FromMinutes(3));
     }
 
-    /// <summary>Waits until the timelines hold at least this many entries.</summary>
-    public async Task EntriesAsync(long atLeast)
+    /// <summary>Waits until the timelines hold at least this many entries; returns how many there are.</summary>
+    public async Task<long> EntriesAsync(long atLeast)
     {
         var found = 0L;
         await Eventually.TrueAsync(
             async _ => (found = await CountEntriesAsync()) >= atLeast,
             () => $"{found} of {atLeast} entries\n{Cluster.Tail()}",
             TimeSpan.FromMinutes(3));
+        return found;
     }
 
     /// <summary>All timelines as they stand.</summary>
@@ -116,6 +127,6 @@ public sealed class PipelineRun : IAsyncDisposable
         _progress.Dispose();
         await _reader.DisposeAsync();
         await _connection.DisposeAsync();
-        await _redis.DisposeAsync();
+        await Redis.DisposeAsync();
     }
 }

@@ -59,7 +59,17 @@ public sealed class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>Waits until it has ended by itself; returns the exit status.</summary>
-    public Task<int> EndedAsync() => _process.WaitForExitAsync();
+    public async Task<int> EndedAsync()
+    {
+        try
+        {
+            return await _process.WaitForExitAsync();
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"Still there. {Tail()}");
+        }
+    }
 
     /// <summary>SIGSTOP: the others must take it for dead while it still thinks it lives.</summary>
     public void Freeze() => _process.Freeze();

@@ -41,9 +41,12 @@ public sealed class ChildProcess : IAsyncDisposable
     public bool HasExited => _process.HasExited;
 
     /// <summary>Starts a program; its output is appended to <paramref name="logFile"/>.</summary>
-    public static Task<ChildProcess> StartAsync(
+    public static async Task<ChildProcess> StartAsync(
         string program, IEnumerable<string> arguments, string logFile, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null)
     {
+        // Whoever reads the log may be faster than the shell that opens it.
+        await File.AppendAllTextAsync(logFile, "");
+
         // The shell only redirects: exec makes the program the process whose id we hold, so that kill hits it.
         string[] shell = ["/bin/sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", logFile, program, .. arguments];
         string[] command = SetPriv is null ? shell : [SetPriv, "--pdeathsig", "KILL", .. shell];
@@ -67,7 +70,7 @@ public sealed class ChildProcess : IAsyncDisposable
                 started.SetException(exception);
             }
         });
-        return started.Task;
+        return await started.Task;
     }
 
     /// <summary>kill -9, and waits until the process is gone.</summary>
@@ -96,7 +99,7 @@ public sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>The last lines of the log, for failure messages.</summary>
-    public string Tail() => File.Exists(LogFile) ? string.Join('\n', File.ReadLines(LogFile).TakeLast(TailLines)) : "(no output)";
+    public string Tail() => string.Join('\n', File.ReadLines(LogFile).TakeLast(TailLines));
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()

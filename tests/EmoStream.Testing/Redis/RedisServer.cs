@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using EmoStream.Testing.Processes;
 
 namespace EmoStream.Testing.Redis;
@@ -49,7 +47,7 @@ public sealed class RedisServer : IAsyncDisposable
         var directory = Directory.CreateTempSubdirectory("emostream-redis-").FullName;
         for (var attempt = 1; ; attempt++)
         {
-            var server = new RedisServer(executable, directory, FreePort(), ["--appendfsync", appendFsync, .. settings]);
+            var server = new RedisServer(executable, directory, FreePorts.Take(), ["--appendfsync", appendFsync, .. settings]);
             try
             {
                 await server.RestartAsync();
@@ -97,12 +95,5 @@ public sealed class RedisServer : IAsyncDisposable
         var tail = process.Tail();
         return tail.Contains("Ready to accept connections", StringComparison.Ordinal)
             || (process.HasExited ? throw new InvalidOperationException(tail) : false);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -89,4 +89,17 @@ public sealed class CommandLineTests
         Assert.Contains($"Port {port} on 127.0.0.1 is in use", error);
         Assert.Contains("--port", error);
     }
+
+    [Fact]
+    public async Task Up_MeetingLargerThanTheEmbeddedBrokerKeeps_Returns1AndSaysWhatToDo()
+    {
+        using var directory = new TemporaryDirectory();
+        var line = $$"""{"conversationId":"c","utteranceId":"NUMBER","speaker":"Ana","text":"{{new string('x', 30_000)}}"}""";
+        var meeting = directory.Write("long.jsonl", [.. Enumerable.Range(0, 110).Select(i => line.Replace("NUMBER", $"u{i}"))]);
+
+        var (exitCode, _, error) = await CliRun.RunAsync("up", "--exit-when-done", "--port", "0", "--meeting", meeting, "--bundle", CliRun.TinyBundle);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("larger than what the embedded broker keeps", error);
+    }
 }

@@ -29,6 +29,21 @@ public sealed class TimelineClientTests
         Assert.All(gateway.Requests, request => Assert.Equal("/base/v1/conversations/tenant%2Fc%201/follow", request.Path));
     }
 
+    [Fact]
+    public async Task Follow_EventThatIsUnreadableTwice_ThrowsInsteadOfTryingForEver()
+    {
+        const string Unreadable = "id: 2\nevent: entry\ndata: {\"conversationId\":42}\n\n";
+        var gateway = new ScriptedGateway(
+            () => ScriptedGateway.Events(ScriptedGateway.Entry(1) + Unreadable),
+            () => throw new HttpRequestException("refused"),
+            () => ScriptedGateway.Events(Unreadable));
+
+        var error = await Assert.ThrowsAsync<TimelineRequestException>(() => TakeAsync(Client(gateway), 2));
+
+        Assert.Contains("after change 1", error.Message, StringComparison.Ordinal);
+        Assert.Equal(3, gateway.Requests.Count);
+    }
+
     [Theory]
     [InlineData(HttpStatusCode.Unauthorized)]
     [InlineData(HttpStatusCode.Forbidden)]

@@ -1,6 +1,7 @@
 using EmoStream.Contracts.Inference;
 using EmoStream.Inference;
 using EmoStream.Inference.Batching;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
@@ -208,6 +209,29 @@ public sealed class ScoreBatcherTests : IAsyncDisposable
         Assert.Equal(["1", "2", "3"], (await Task.WhenAll(replies)).Select(reply => reply.Bundle));
     }
 
+    [Fact]
+    public async Task ScoreAsync_GatheringThrows_FailsAllThatWaitAndReportsUnhealthy()
+    {
+        var clock = new BrokenClock();
+        var batcher = new ScoreBatcher(_scorer, Options.Create(_options), clock, new InferenceMetrics(), NullLogger<ScoreBatcher>.Instance);
+        var health = new InferenceWarmup(batcher, clock, NullLogger<InferenceWarmup>.Instance);
+        var warm = health.StartingAsync(_limit.Token);
+        _scorer.Release(2);
+        await warm.WaitAsync(_limit.Token);
+        Assert.Equal(HealthStatus.Healthy, (await health.CheckHealthAsync(new(), _limit.Token)).Status);
+
+        clock.Broken = true;
+        var first = batcher.ScoreAsync(HeldScorer.Request(1), _limit.Token);
+        var second = batcher.ScoreAsync(HeldScorer.Request(2), _limit.Token);
+
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => first.WaitAsync(_limit.Token));
+        Assert.Equal(BrokenClock.Message, error.Message);
+        // It came either before the thread ended or after.
+        await Assert.ThrowsAnyAsync<InvalidOperationException>(() => second.WaitAsync(_limit.Token));
+        Assert.Equal(HealthStatus.Unhealthy, (await health.CheckHealthAsync(new(), _limit.Token)).Status);
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await batcher.DisposeAsync());
+    }
+
     private Task<ScoreReply> ScoreAsync(int id, int utterances = 1) => _batcher.Value.ScoreAsync(HeldScorer.Request(id, utterances), _limit.Token);
 
     private async Task EnteredAsync(params int[] ids) => Assert.Equal(ids, await _scorer.EnteredAsync(_limit.Token));
@@ -229,5 +253,15 @@ public sealed class ScoreBatcherTests : IAsyncDisposable
         await EnteredAsync(ids);
         _scorer.Release();
         await Task.WhenAll([first, .. shared]);
+    }
+
+    /// <summary>Timestamps go on; what they mean fails, on the scorer's thread alone.</summary>
+    private sealed class BrokenClock : TimeProvider
+    {
+        public const string Message = "The clock is broken.";
+
+        public volatile bool Broken;
+
+        public override long TimestampFrequency => Broken ? throw new InvalidOperationException(Message) : System.TimestampFrequency;
     }
 }

@@ -16,6 +16,8 @@ internal sealed class ConversationHarness
     private static readonly Serializer Serializer = new ServiceCollection().AddSerializer().BuildServiceProvider().GetRequiredService<Serializer>();
     private static readonly PolicyDecision TextOnly = new("p@1", System.Collections.Frozen.FrozenSet.ToFrozenSet([Modality.Text]));
 
+    private const string Source = "topic/0";
+
     private readonly Dictionary<string, long> _offsets = [];
     private readonly Dictionary<string, byte[]> _rows = [];
     private readonly Dictionary<string, SpeakerAggregate> _speakers = [];
@@ -51,6 +53,9 @@ internal sealed class ConversationHarness
 
     public bool Committed { get; private set; }
 
+    /// <summary>Which requests the model refuses for good.</summary>
+    public Predicate<ScoreRequest> Refuses { get; set; } = _ => false;
+
     /// <summary>Throws the memory away, as a crash does.</summary>
     public void Restart() => _conversation = Open();
 
@@ -58,20 +63,33 @@ internal sealed class ConversationHarness
 
     public void Send(PolicyDecision decision, params (long Offset, UtteranceEvent Event)[] batch)
     {
-        _conversation.BeginBatch("topic/0");
+        _conversation.BeginBatch(Source);
+        Committed = false;
         foreach (var (offset, e) in batch)
         {
+            if (_conversation.NeedsCommitFirst(e))
+            {
+                Commit();
+                _conversation.BeginBatch(Source);
+            }
+
             _conversation.Apply(e, offset, decision, _conversation.NeedsEntry(e) ? Entries[e.UtteranceId] : null);
         }
 
+        Commit();
+    }
+
+    private void Commit()
+    {
         foreach (var job in _conversation.ScoreJobs())
         {
-            _conversation.Accept(job, Score(job.ToRequest()), inferenceMs: 1, takenAt: DateTimeOffset.UnixEpoch);
+            if (Refuses(job.ToRequest())) _conversation.GiveUp(job);
+            else _conversation.Accept(job, Score(job.ToRequest()), inferenceMs: 1, takenAt: DateTimeOffset.UnixEpoch);
         }
 
-        var commit = _conversation.ToCommit();
-        Committed = commit is not null;
-        if (commit is not null) Store(commit);
+        if (_conversation.ToCommit() is not { } commit) return;
+        Committed = true;
+        Store(commit);
     }
 
     public static UtteranceEvent Said(string id, string text, string speaker = "s1") =>

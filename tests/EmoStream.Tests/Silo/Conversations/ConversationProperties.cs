@@ -31,15 +31,15 @@ public sealed class ConversationProperties
             }
 
             return Same(whole, pieces) && Recounts(pieces);
-        }, iter: 500, seed: "0N0XIzNsQ0O2");
+        }, iter: 1000, seed: "0N0XIzNsQ0O2");
 
-    /// <summary>Utterances by three speakers; revisions and retractions of one of the last W; an end.</summary>
+    /// <summary>Utterances by three speakers; revisions and retractions of recent and of old ones; an end.</summary>
     private static (long, UtteranceEvent)[] Events(int[] actions)
     {
         var (events, said) = (new List<(long, UtteranceEvent)>(), 0);
         foreach (var action in actions)
         {
-            var target = $"u{Math.Max(0, said - 1 - action % Window)}";
+            var target = $"u{Math.Max(0, said - 1 - events.Count * 7 % 15)}";
             events.Add((events.Count, action switch
             {
                 7 or 8 when said > 0 => Revised(target, $"revised {events.Count}", $"s{action % 3}"),

@@ -163,8 +163,63 @@ public sealed class ConversationTests
         c.Model = c.Model with { Bundle = "fake@2" };
         c.Restart();
         c.Send((5, Said("u5", "text 5")));
+        c.Restart();
 
         Assert.Equal("fake@2", c.Entries["u5"].Bundle);
         Assert.Equal(expected.Entries["u5"].Probabilities, c.Entries["u5"].Probabilities);
+    }
+
+    [Fact]
+    public void Restart_WithAnotherBundleTwice_NeverTakesOldDescriptors()
+    {
+        var c = new ConversationHarness(window: 2);
+        for (var i = 0; i < 5; i++) c.Send((i, Said($"u{i}", $"text {i}")));
+        c.Model = c.Model with { Bundle = "fake@2", Labels = ["other", "names"] };
+        c.Restart();
+        c.Send((5, End()));
+        c.Restart();
+
+        var before = c.Encoded;
+        c.Send((6, Revised("u3", "other")));
+
+        Assert.Equal(4, c.Encoded - before); // u1 to u4: all that the re-scored u3 and u4 look at
+        Assert.All(["u3", "u4"], id => Assert.Equal("fake@2", c.Entries[id].Bundle));
+        Assert.Equal("fake@1", c.Entries["u0"].Bundle);
+    }
+
+    [Fact]
+    public void Revision_ThatSaysWhatIsThere_ChangesNothing()
+    {
+        var c = new ConversationHarness();
+        c.Send((0, Said("u0", "a")), (1, Revised("u0", "b")));
+
+        c.Send((2, Revised("u0", "b")));
+
+        Assert.False(c.Committed);
+    }
+
+    [Fact]
+    public void Retraction_IsForGood()
+    {
+        var c = new ConversationHarness();
+        c.Send((0, Said("u0", "a")), (1, Retracted("u0")));
+
+        c.Send((2, Revised("u0", "back")), (3, Retracted("u0")), (4, Said("u0", "again")));
+
+        Assert.False(c.Committed);
+        Assert.Equal(EntryStatus.Retracted, c.Entries["u0"].Status);
+    }
+
+    [Fact]
+    public void Unscorable_StaysWithoutScoreAndTheOthersGoOn()
+    {
+        var c = new ConversationHarness { Refuses = r => r.Rows.Any(row => row.Input?.Text == "poison") };
+        c.Send((0, Said("u0", "a")));
+
+        c.Send((1, Said("u1", "poison")));
+        c.Send((2, Said("u2", "c")));
+
+        Assert.Equal(("poison", null, EntryStatus.Final), (c.Entries["u1"].Text, c.Entries["u1"].Label, c.Entries["u1"].Status));
+        Assert.NotNull(c.Entries["u2"].Label);
     }
 }
