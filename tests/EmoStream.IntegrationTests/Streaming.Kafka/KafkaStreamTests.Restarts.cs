@@ -1,4 +1,5 @@
 using System.Globalization;
+using Confluent.Kafka;
 using EmoStream.Testing;
 
 namespace EmoStream.IntegrationTests.Streaming.Kafka;
@@ -35,16 +36,17 @@ public abstract partial class KafkaStreamTests
     {
         var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
         using var producer = Producer(servers);
-        for (var i = 0; i < 10; i++)
-        {
-            Send(producer, topic, $"s{i}", i.ToString(CultureInfo.InvariantCulture));
-        }
-        producer.Flush(Eventually.Timeout);
-        // Stopped while every delivery is under way: the stop lets them end and commits them.
         var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var first = new Probe { Before = (_, _) => release.Task };
+        var first = new Probe();
         await using (var host = await HostAsync(servers, topic, first))
         {
+            await WarmAsync(producer, servers, topic, first, "s0", "s1", "s2", "s3", "s4");
+            first.Before = (_, _) => release.Task;
+            for (var i = 5; i < 10; i++)
+            {
+                Send(producer, topic, $"s{i - 5}", i.ToString(CultureInfo.InvariantCulture));
+            }
+            // Stopped while every delivery is under way: the stop lets them end and commits them.
             await first.Until(p => p.Attempts == 10);
             var stopped = host.StopAsync();
             release.SetResult();
@@ -67,34 +69,34 @@ public abstract partial class KafkaStreamTests
     {
         var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
         using var producer = Producer(servers);
-        Send(producer, topic, "well", "0");
-        Send(producer, topic, "ill", "1");
-        producer.Flush(Eventually.Timeout);
         var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var first = new Probe();
-        first.Before = async (stream, _) =>
-        {
-            await release.Task;
-            if (stream == "ill")
-            {
-                throw new InvalidOperationException("ill");
-            }
-        };
         await using (var host = await HostAsync(servers, topic, first))
         {
-            await first.Until(p => p.Attempts == 2);
+            await WarmAsync(producer, servers, topic, first, "well", "ill");
+            first.Before = async (stream, _) =>
+            {
+                await release.Task;
+                if (stream == "ill")
+                {
+                    throw new InvalidOperationException("ill");
+                }
+            };
+            Send(producer, topic, "well", "2");
+            Send(producer, topic, "ill", "3");
+            await first.Until(p => p.Attempts == 4);
             var stopped = host.StopAsync();
             release.SetResult();
             await stopped;
         }
-        Assert.Equal(["0"], first.ValuesOf("well"));
-        Assert.Empty(first.ValuesOf("ill"));
-        await CommittedAsync(servers, topic, 0, 1);
+        Assert.Equal(["warm", "2"], first.ValuesOf("well"));
+        Assert.Equal(["warm"], first.ValuesOf("ill"));
+        await CommittedAsync(servers, topic, 0, 3);
 
         await using var next = await HostAsync(servers, topic);
         await next.Probe.Until(p => p.ValuesOf("ill").Count == 1);
         Assert.Equal(1, next.Probe.Count);
-        await CommittedAsync(servers, topic, 0, 2);
+        await CommittedAsync(servers, topic, 0, 4);
     }
 
     [Fact]
@@ -154,6 +156,21 @@ public abstract partial class KafkaStreamTests
             Assert.Equal(values.Order(), values);
             Assert.Equal(20, values.Count);
         }
+    }
+
+    /// <summary>
+    /// One event for each stream, taken and committed. What is delivered first, while the agent still registers the stream,
+    /// comes again when the silo stops at that moment: allowed, but not what these tests are about.
+    /// </summary>
+    private static async Task WarmAsync(IProducer<byte[]?, byte[]?> producer, string servers, string topic, Probe probe, params string[] streams)
+    {
+        foreach (var stream in streams)
+        {
+            var taken = probe.Until(p => p.ValuesOf(stream).Count == 1);
+            Send(producer, topic, stream, "warm");
+            await taken;
+        }
+        await CommittedAsync(servers, topic, 0, streams.Length);
     }
 
     private static HashSet<string> Union(Probe a, Probe b) =>
