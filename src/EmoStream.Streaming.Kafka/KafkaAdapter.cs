@@ -72,5 +72,6 @@ internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, 
             _producer.Value.Dispose();
         }
         context.DeadLetters.Dispose();
+        context.Topics.Dispose();
     }
 }

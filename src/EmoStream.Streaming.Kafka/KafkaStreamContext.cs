@@ -31,6 +31,11 @@ internal sealed record KafkaStreamContext(
         AutoOffsetReset = AutoOffsetReset.Error,
         EnablePartitionEof = false,
         AllowAutoCreateTopics = false,
+        // Only a guard against nonsense, and a record larger than it would stop its partition for ever: the topic decides how
+        // large a record may be. A response is as large as its first record or fetch.max.bytes, whatever stands here.
+        ReceiveMessageMaxBytes = int.MaxValue,
+        FetchMaxBytes = 4 * 1024 * 1024,
+        MaxPartitionFetchBytes = 1024 * 1024,
         // Prefetched bytes are outside the cache's bound: keep them small. The default would be 64 MiB a partition.
         QueuedMaxMessagesKbytes = 4096,
         QueuedMinMessages = Math.Max(options.FetchBatch * 2, 1000),
@@ -43,7 +48,8 @@ internal sealed record KafkaStreamContext(
         Acks = Acks.All,
         EnableIdempotence = true,
         Partitioner = Partitioner.Murmur2Random,
-        // The broker decides what is too large, per topic; this only stops librdkafka from deciding before it.
+        // The broker decides what is too large, per topic; librdkafka must not decide before it. Not more than this: above
+        // its socket.request.max.bytes (100 MiB by default) a broker drops the connection instead of answering.
         MessageMaxBytes = 100_000_000,
         MessageTimeoutMs = 30_000,
         LingerMs = 1,

@@ -74,6 +74,13 @@ public sealed class KafkaStreamOptions
     [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00")]
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// How often a reader asks for the topic's id: a topic that was deleted and created again is read from its beginning,
+    /// even when it has grown past the offset where its former life was left. The default is ten seconds.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "1.00:00:00")]
+    public TimeSpan TopicCheckInterval { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>How long the silo's start waits for Kafka before it fails. The default is one minute.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan StartTimeout { get; set; } = TimeSpan.FromMinutes(1);

@@ -29,6 +29,8 @@ internal sealed class StreamingKafkaMetrics
         _commitFailures = meter.CreateCounter<long>("emostream.kafka.commit.failures", "{commit}", "Offset commits that failed; the next one covers them.");
         meter.CreateObservableGauge("emostream.kafka.cache.records", () => Observe(r => r.Tracker.Records), "{record}", "Records read and not done.");
         meter.CreateObservableGauge("emostream.kafka.cache.size", () => Observe(r => r.Tracker.Bytes), "By", "Bytes of records read and not done.");
+        meter.CreateObservableGauge(
+            "emostream.kafka.dead_letters.pending", () => Observe(r => r.DeadLettersPending), "{record}", "Dead letters that are not acknowledged; the offset waits for them.");
         meter.CreateObservableGauge("emostream.kafka.lag", () => Observe(r => r.Lag), "{record}", "Records in the partition behind the committed position.");
     }
 

@@ -93,6 +93,12 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
     /// The agent has stopped: it let the deliveries under way end and closed the cursors, without asking them for the next
     /// batch. What the slowest of them left behind without a failure is delivered.
     /// </summary>
+    /// <remarks>
+    /// Rests on the order in which the pulling agent of Orleans 10.4.2 shuts down, which no contract promises: it awaits
+    /// the deliveries under way and records their failures, disposes of the cursors, and only then calls the receiver's
+    /// Shutdown. An agent that disposed first would have events committed that no grain has taken. The tests
+    /// Restart_StoppedDuringADelivery... hold that order against the real agent.
+    /// </remarks>
     public void SettleClosed()
     {
         if (_cursors.Count == 0 && _leftAt != long.MaxValue)

@@ -15,6 +15,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// <remarks>
 /// A record that the dead-letter topic refuses for its size goes without value and original headers and with the key cut to
 /// 1 KiB; size and SHA-256 of the value stand in the headers, and the original stays in its topic as long as that keeps it.
+/// When that is still too large, the key goes empty and the reason short.
 /// </remarks>
 internal sealed partial class DeadLetterWriter(
     KafkaStreamOptions options, StreamingKafkaMetrics metrics, TimeProvider time, ILogger<DeadLetterWriter> logger) : IDisposable
@@ -22,13 +23,14 @@ internal sealed partial class DeadLetterWriter(
     public const string Prefix = "emostream-dlq-";
     private const int KeptKeyBytes = 1024;
     private const int MaxReasonLength = 1000;
+    private const int ShortReasonLength = 100;
     private readonly Lock _lock = new();
     private IProducer<byte[]?, byte[]?>? _producer;
 
     public async Task WriteAsync(ConsumeResult<byte[]?, byte[]?> record, string reason, CancellationToken cancellationToken)
     {
         var message = Copy(record, reason);
-        var cut = false;
+        var cuts = 0;
         for (var delay = TimeSpan.FromMilliseconds(100); ; delay = Min(delay * 2, options.MaxRetryDelay))
         {
             var producer = Producer();
@@ -38,10 +40,9 @@ internal sealed partial class DeadLetterWriter(
                 metrics.DeadLettered(record.Partition);
                 return;
             }
-            catch (KafkaException e) when (!cut && e.Error.Code is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge)
+            catch (KafkaException e) when (cuts < 2 && e.Error.Code is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge)
             {
-                message = Cut(record, reason);
-                cut = true;
+                message = cuts++ == 0 ? Cut(record, reason, KeptKeyBytes, MaxReasonLength) : Cut(record, reason, 0, ShortReasonLength);
                 LogCut(record.Partition, record.Offset);
                 continue;
             }
@@ -73,31 +74,31 @@ internal sealed partial class DeadLetterWriter(
         {
             headers.Add(header.Key, header.GetValueBytes());
         }
-        AddReason(headers, record, reason);
+        AddReason(headers, record, reason, MaxReasonLength);
         return new() { Key = record.Message.Key, Value = record.Message.Value, Headers = headers, Timestamp = record.Message.Timestamp };
     }
 
-    private static Message<byte[]?, byte[]?> Cut(ConsumeResult<byte[]?, byte[]?> record, string reason)
+    private static Message<byte[]?, byte[]?> Cut(ConsumeResult<byte[]?, byte[]?> record, string reason, int keyBytes, int reasonLength)
     {
         var headers = new Headers();
         var value = record.Message.Value ?? [];
-        AddReason(headers, record, $"{reason} (the copy was too large for this topic: value and headers left out)");
+        AddReason(headers, record, reason, reasonLength);
         Add(headers, "truncated", "true");
         Add(headers, "size", value.Length.ToString(CultureInfo.InvariantCulture));
         Add(headers, "sha256", Convert.ToHexStringLower(SHA256.HashData(value)));
         var key = record.Message.Key;
         return new()
         {
-            Key = key?.Length > KeptKeyBytes ? key[..KeptKeyBytes] : key,
+            Key = key?.Length > keyBytes ? key[..keyBytes] : key,
             Value = [],
             Headers = headers,
             Timestamp = record.Message.Timestamp,
         };
     }
 
-    private static void AddReason(Headers headers, ConsumeResult<byte[]?, byte[]?> record, string reason)
+    private static void AddReason(Headers headers, ConsumeResult<byte[]?, byte[]?> record, string reason, int length)
     {
-        Add(headers, "reason", reason.Length > MaxReasonLength ? reason[..MaxReasonLength] : reason);
+        Add(headers, "reason", reason.Length > length ? reason[..length] : reason);
         Add(headers, "topic", record.Topic);
         Add(headers, "partition", record.Partition.Value.ToString(CultureInfo.InvariantCulture));
         Add(headers, "offset", record.Offset.Value.ToString(CultureInfo.InvariantCulture));

@@ -6,7 +6,7 @@ using ErrorCode = Confluent.Kafka.ErrorCode;
 namespace EmoStream.Streaming.Kafka.Reading;
 
 /// <summary>What the provider asks the cluster about its topics: makes them if they are missing, counts partitions, tells the topic's id.</summary>
-internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvider time, ILogger<KafkaTopics> logger)
+internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvider time, ILogger<KafkaTopics> logger) : IDisposable
 {
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
@@ -14,14 +14,15 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
     /// <summary>Stands in for the topic's id on brokers that have none: dedupe by offset then holds within this process only.</summary>
     private static readonly string ProcessId = Guid.NewGuid().ToString("n");
 
-    private volatile string? _topicId;
+    // One for all readers of the provider: an admin client has threads and connections of its own.
+    private readonly Lazy<IAdminClient> _admin = new(() => Build(options));
 
     /// <summary>The number of partitions, once the topic is there; fails after <see cref="KafkaStreamOptions.StartTimeout"/>.</summary>
     public async Task<int> GetPartitionsAsync(CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(options.StartTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-        using var admin = Admin();
+        var admin = _admin.Value;
         var create = options.CreateTopics && options.UseAdminRequests;
         var last = "no answer";
         try
@@ -35,7 +36,8 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
                     var partitions = await Task.Run(() => Partitions(admin, options.Topic), either.Token);
                     if (partitions > 0 && !create)
                     {
-                        _topicId = await DescribeAsync(admin).WaitAsync(either.Token);
+                        // Every reader will ask for the id: who cannot have it should know now.
+                        await TopicIdAsync().WaitAsync(either.Token);
                         return partitions;
                     }
                     // 2 what is missing is created, once
@@ -63,14 +65,25 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
         }
     }
 
-    /// <summary>The source that tokens carry, <c>topicId/partition</c>.</summary>
-    public string Source(int partition) => $"{_topicId}/{partition}";
-
-    /// <summary>The offsets say that the topic is not the one it was. Blocks; called on the reader's own thread.</summary>
-    public void Refresh()
+    /// <summary>The id that the topic has now; one that was deleted and created again has another.</summary>
+    public async Task<string> TopicIdAsync()
     {
-        using var admin = Admin();
-        _topicId = DescribeAsync(admin).GetAwaiter().GetResult();
+        if (!options.UseAdminRequests)
+        {
+            return ProcessId;
+        }
+        var result = await _admin.Value.DescribeTopicsAsync(
+            TopicCollection.OfTopicNames([options.Topic]), new DescribeTopicsOptions { RequestTimeout = RequestTimeout }).ConfigureAwait(false);
+        var id = result.TopicDescriptions[0].TopicId;
+        return id is null || (id.MostSignificantBits == 0 && id.LeastSignificantBits == 0) ? ProcessId : id.ToString();
+    }
+
+    public void Dispose()
+    {
+        if (_admin.IsValueCreated)
+        {
+            _admin.Value.Dispose();
+        }
     }
 
     /// <summary>Asks for all topics: to ask for one would create it, where the broker allows that, with its number of partitions.</summary>
@@ -84,18 +97,6 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
             }
         }
         return 0;
-    }
-
-    private async Task<string> DescribeAsync(IAdminClient admin)
-    {
-        if (!options.UseAdminRequests)
-        {
-            return ProcessId;
-        }
-        var result = await admin.DescribeTopicsAsync(
-            TopicCollection.OfTopicNames([options.Topic]), new DescribeTopicsOptions { RequestTimeout = RequestTimeout }).ConfigureAwait(false);
-        var id = result.TopicDescriptions[0].TopicId;
-        return id is null || (id.MostSignificantBits == 0 && id.LeastSignificantBits == 0) ? ProcessId : id.ToString();
     }
 
     private async Task CreateAsync(IAdminClient admin)
@@ -128,7 +129,7 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
         }
     }
 
-    private IAdminClient Admin() => new AdminClientBuilder(KafkaStreamContext.Common(options))
+    private static IAdminClient Build(KafkaStreamOptions options) => new AdminClientBuilder(KafkaStreamContext.Common(options))
         .SetErrorHandler((_, _) => { })
         .SetLogHandler((_, _) => { })
         .Build();

@@ -57,6 +57,20 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
         }
     }
 
+    /// <summary>
+    /// The topic was recreated: offsets start anew, and records of its former life say nothing about them. Those still
+    /// take room until they are done.
+    /// </summary>
+    public void Restart(long offset)
+    {
+        lock (_lock)
+        {
+            // Left linked among themselves; nothing here points to them any longer.
+            _oldest = _newest = null;
+            _next = offset;
+        }
+    }
+
     public void Add(PendingOffset record)
     {
         lock (_lock)
@@ -87,22 +101,16 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
                 return;
             }
             record.Done = true;
-            if (record.Older is null)
+            if (ReferenceEquals(_oldest, record))
             {
                 _oldest = record.Newer;
             }
-            else
-            {
-                record.Older.Newer = record.Newer;
-            }
-            if (record.Newer is null)
+            if (ReferenceEquals(_newest, record))
             {
                 _newest = record.Older;
             }
-            else
-            {
-                record.Newer.Older = record.Older;
-            }
+            record.Older?.Newer = record.Newer;
+            record.Newer?.Older = record.Older;
             record.Older = record.Newer = null;
             var wasFull = IsFull_NeedsLock;
             _records--;

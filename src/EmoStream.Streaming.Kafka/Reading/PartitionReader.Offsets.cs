@@ -7,10 +7,24 @@ namespace EmoStream.Streaming.Kafka.Reading;
 /// <content>Where reading starts and what is committed.</content>
 internal sealed partial class PartitionReader
 {
-    /// <summary>Where to go on: behind the last record read, else at the committed offset, else at the beginning.</summary>
+    private string? _topicId;
+    private string _source = "";
+    private Task<string>? _asked;
+    private long _askedAt;
+
+    /// <summary>
+    /// Where to go on: behind the last record read, else at the committed offset, else at the beginning; in a topic that is
+    /// not the one it was, at the beginning.
+    /// </summary>
     private void Position(IConsumer<byte[]?, byte[]?> consumer)
     {
+        var topicId = context.Topics.TopicIdAsync().GetAwaiter().GetResult();
         var range = consumer.QueryWatermarkOffsets(_topicPartition, RequestTimeout);
+        if (_topicId is not null && _topicId != topicId)
+        {
+            Restart(consumer, topicId, range);
+            return;
+        }
         var wanted = tracker.Next;
         if (wanted is null)
         {
@@ -21,23 +35,65 @@ internal sealed partial class PartitionReader
         if (from < range.Low)
         {
             // The broker deleted records that nobody had read: retention is shorter than this group was away.
-            context.Topics.Refresh();
             LogGap(partition, from, range.Low.Value, range.Low.Value - from);
             context.Metrics.Lost(partition, range.Low.Value - from);
             from = range.Low.Value;
         }
         else if (from > range.High)
         {
-            context.Topics.Refresh();
             LogShorter(partition, from, range.High.Value);
-            from = range.Low.Value;
+            Restart(consumer, topicId, range);
+            return;
         }
         tracker.StartAt(from);
-        _source = context.Topics.Source(partition);
+        Assign(consumer, topicId, from, range.High);
+    }
+
+    /// <summary>
+    /// What was read before belongs to another life of the topic. Its offset may have been committed since the new one
+    /// began, which the commit here takes back: else a silo that stops now would skip that many records.
+    /// </summary>
+    private void Restart(IConsumer<byte[]?, byte[]?> consumer, string topicId, WatermarkOffsets range)
+    {
+        LogRecreated(partition, range.Low.Value);
+        // Unassigning commits what is stored, of the former life. What fails here is tried again with the next client.
+        consumer.Unassign();
+        consumer.Commit([new TopicPartitionOffset(_topicPartition, range.Low)]);
+        tracker.Restart(range.Low.Value);
+        Assign(consumer, topicId, range.Low.Value, range.High);
+    }
+
+    private void Assign(IConsumer<byte[]?, byte[]?> consumer, string topicId, long from, Offset high)
+    {
+        if (_topicId != topicId)
+        {
+            (_topicId, _source) = (topicId, $"{topicId}/{partition}");
+        }
+        _askedAt = context.Time.GetTimestamp();
         consumer.Assign(new TopicPartitionOffset(_topicPartition, from));
         _stored = from;
-        Volatile.Write(ref _high, range.High.Value);
+        Volatile.Write(ref _high, high.Value);
         LogAssigned(partition, from);
+    }
+
+    /// <summary>Asks now and then and goes on reading meanwhile; no answer is no news.</summary>
+    private bool TopicWasRecreated()
+    {
+        if (_asked is null)
+        {
+            if (context.Time.GetElapsedTime(_askedAt) >= context.Options.TopicCheckInterval)
+            {
+                _asked = context.Topics.TopicIdAsync();
+            }
+            return false;
+        }
+        if (!_asked.IsCompleted)
+        {
+            return false;
+        }
+        var answer = _asked;
+        (_asked, _askedAt) = (null, context.Time.GetTimestamp());
+        return answer.Exception is null && answer.Result != _topicId;
     }
 
     private void Store(IConsumer<byte[]?, byte[]?> consumer)
@@ -84,8 +140,11 @@ internal sealed partial class PartitionReader
     [LoggerMessage(LogLevel.Error, "Partition {Partition}: offset {Wanted} is gone, the first one left is {First}. {Records} records were deleted by the broker before they were read.")]
     private partial void LogGap(int partition, long wanted, long first, long records);
 
-    [LoggerMessage(LogLevel.Error, "Partition {Partition}: offset {Wanted} is beyond the end {End}: the topic was recreated or truncated. Reading it from the beginning.")]
+    [LoggerMessage(LogLevel.Error, "Partition {Partition}: offset {Wanted} is beyond the end {End}: the topic was recreated or truncated.")]
     private partial void LogShorter(int partition, long wanted, long end);
+
+    [LoggerMessage(LogLevel.Error, "Partition {Partition}: the topic is not the one it was. Reading it from its beginning, offset {Offset}.")]
+    private partial void LogRecreated(int partition, long offset);
 
     [LoggerMessage(LogLevel.Warning, "Partition {Partition}: committing the offset failed: {Error}. The next commit covers it.")]
     private partial void LogCommitFailed(int partition, ErrorCode error);

@@ -17,7 +17,7 @@ namespace EmoStream.Streaming.Kafka.Reading;
 /// 3 decode   event -> channel to the pulling agent; anything else -> dead-letter topic
 /// 4 store    the watermark; librdkafka commits it every CommitInterval
 /// </code>
-/// When the client fails it is built anew and reading goes on behind the last record that was read.
+/// Stopping goes the same way: no more records, then the dead letters under way, then the last commit. When the client fails it is built anew and reading goes on behind the last record that was read.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "The thread may outlive its owner; a token source without a timer holds nothing.")]
 internal sealed partial class PartitionReader(
@@ -33,17 +33,21 @@ internal sealed partial class PartitionReader(
 
     private readonly ILogger _logger = context.Loggers.CreateLogger<PartitionReader>();
     private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _close = new();
+    private readonly TaskCompletionSource _readingEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<PendingOffset, Task> _deadLetters = new();
     private readonly TopicPartition _topicPartition = new(context.Options.Topic, partition);
     private long _stored = -1;
     private long _high = -1;
-    private string _source = "";
     private TimeSpan _pause = FirstPause;
 
     public int Partition => partition;
 
     public OffsetTracker Tracker => tracker;
+
+    /// <summary>Dead letters that Kafka has not acknowledged yet: while there are some, the offset stays before them.</summary>
+    public int DeadLettersPending => _deadLetters.Count;
 
     /// <summary>Records between the watermark and the end of the partition; 0 until both are known.</summary>
     public long Lag => Math.Max(0, Volatile.Read(ref _high) - (tracker.Watermark ?? long.MaxValue));
@@ -54,28 +58,37 @@ internal sealed partial class PartitionReader(
         new Thread(Run) { IsBackground = true, Name = $"kafka {context.Options.Topic} {partition}" }.Start();
     }
 
-    /// <summary>Lets dead letters under way be acknowledged, commits the watermark, closes the client; gives up after the timeout.</summary>
+    /// <summary>
+    /// Ends reading, lets dead letters under way be acknowledged, commits the watermark, closes the client. A dead-letter
+    /// topic that does not answer has half of the time; closing has the other half to itself.
+    /// </summary>
     public async Task StopAsync(TimeSpan timeout)
     {
-        using var giveUp = new CancellationTokenSource(timeout, context.Time);
-        try
-        {
-            await Task.WhenAll(_deadLetters.Values).WaitAsync(giveUp.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            LogDeadLettersOpen(partition, _deadLetters.Count);
-        }
         await _stop.CancelAsync();
         try
         {
-            await _ended.Task.WaitAsync(giveUp.Token);
+            await DeadLettersUnderWayAsync().WaitAsync(timeout / 2, context.Time);
         }
-        catch (OperationCanceledException)
+        catch (TimeoutException)
+        {
+            LogDeadLettersOpen(partition, _deadLetters.Count);
+        }
+        await _close.CancelAsync();
+        try
+        {
+            await _ended.Task.WaitAsync(timeout / 2, context.Time);
+        }
+        catch (TimeoutException)
         {
             LogStillClosing(partition);
         }
         context.Metrics.Untrack(this);
+    }
+
+    private async Task DeadLettersUnderWayAsync()
+    {
+        await _readingEnded.Task;
+        await Task.WhenAll(_deadLetters.Values);
     }
 
     private void Run()
@@ -104,6 +117,7 @@ internal sealed partial class PartitionReader(
         }
         finally
         {
+            _readingEnded.TrySetResult();
             output.TryComplete();
             _ended.TrySetResult();
         }
@@ -123,6 +137,10 @@ internal sealed partial class PartitionReader(
         _pause = FirstPause;
         while (!_stop.IsCancellationRequested)
         {
+            if (TopicWasRecreated())
+            {
+                Position(consumer);
+            }
             Store(consumer);
             // 1
             if (!tracker.WaitForRoom(Tick))
@@ -135,7 +153,8 @@ internal sealed partial class PartitionReader(
             {
                 record = consumer.Consume((int)Tick.TotalMilliseconds);
             }
-            catch (ConsumeException e) when (e.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.OffsetOutOfRange)
+            catch (ConsumeException e) when (e.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.OffsetOutOfRange
+                or ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition)
             {
                 Position(consumer);
                 continue;
@@ -151,6 +170,8 @@ internal sealed partial class PartitionReader(
                 Take(record);
             }
         }
+        _readingEnded.TrySetResult();
+        _close.Token.WaitHandle.WaitOne();
         Commit(consumer);
         consumer.Close();
     }
@@ -211,7 +232,7 @@ internal sealed partial class PartitionReader(
     {
         try
         {
-            await context.DeadLetters.WriteAsync(record, reason, _stop.Token).ConfigureAwait(false);
+            await context.DeadLetters.WriteAsync(record, reason, _close.Token).ConfigureAwait(false);
             tracker.Complete(pending);
             LogDeadLettered(partition, record.Offset);
         }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EmoStream.IntegrationTests.Streaming.Kafka;
 
-/// <summary>The value of one of the provider's counters, for one host: other tests run in the same process.</summary>
+/// <summary>The value of one of the provider's counters (or gauges, see <see cref="Observe"/>), for one host: other tests run in the same process.</summary>
 public sealed class CounterProbe(string name) : IDisposable
 {
     private readonly MeterListener _listener = new();
@@ -25,6 +25,14 @@ public sealed class CounterProbe(string name) : IDisposable
         };
         _listener.SetMeasurementEventCallback<long>((_, measurement, _, _) => Add(measurement));
         _listener.Start();
+    }
+
+    /// <summary>A gauge's value now, over all partitions.</summary>
+    public long Observe()
+    {
+        Interlocked.Exchange(ref _value, 0);
+        _listener.RecordObservableInstruments();
+        return Value;
     }
 
     public async Task AtLeast(long value)

@@ -1,13 +1,11 @@
-using System.Security.Cryptography;
 using Confluent.Kafka;
-using Confluent.Kafka.Admin;
 using EmoStream.Testing;
 using EmoStream.Testing.Kafka;
 
 namespace EmoStream.IntegrationTests.Streaming.Kafka;
 
 /// <summary>The promises on a real Apache Kafka, and those that only a real one can test.</summary>
-public sealed class KafkaBrokerStreamTests(KafkaFixture kafka) : KafkaStreamTests
+public sealed partial class KafkaBrokerStreamTests(KafkaFixture kafka) : KafkaStreamTests
 {
     protected override async Task<string> ServersAsync() => (await kafka.BrokerAsync()).BootstrapServers;
 
@@ -23,58 +21,6 @@ public sealed class KafkaBrokerStreamTests(KafkaFixture kafka) : KafkaStreamTest
         var metadata = admin.GetMetadata(Eventually.Timeout).Topics;
         Assert.Equal(3, metadata.Single(t => t.Topic == topic).Partitions.Count);
         Assert.Equal(3, metadata.Single(t => t.Topic == topic + ".dlq").Partitions.Count);
-    }
-
-    [Fact]
-    public async Task DeadLetter_TooLargeForItsTopic_HeadersWithHashAndThePartitionGoesOn()
-    {
-        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
-        await (await kafka.BrokerAsync()).CreateTopicAsync(topic + ".dlq", 1, new() { ["max.message.bytes"] = "2000" });
-        await using var host = await HostAsync(servers, topic);
-        var good = host.Probe.Until(p => p.ValuesOf("s").Count == 1);
-        using var producer = Producer(servers);
-        var value = "bad:" + new string('x', 10_000);
-        Send(producer, topic, "s", value);
-        Send(producer, topic, "s", "bad:small");
-        Send(producer, topic, "s", "good");
-        producer.Flush(Eventually.Timeout);
-        await good;
-
-        var dead = (await ReadAsync(servers, topic + ".dlq", 2)).ToDictionary(d => Header(d, "emostream-dlq-offset"));
-        Assert.Equal("bad:small"u8.ToArray(), dead["1"].Message.Value);
-        Assert.Empty(dead["0"].Message.Value!);
-        Assert.Equal("s"u8.ToArray(), dead["0"].Message.Key);
-        Assert.Equal("true", Header(dead["0"], "emostream-dlq-truncated"));
-        Assert.Equal("10004", Header(dead["0"], "emostream-dlq-size"));
-        Assert.Equal(
-            Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(value))), Header(dead["0"], "emostream-dlq-sha256"));
-        await CommittedAsync(servers, topic, 0, 3);
-    }
-
-    [Fact]
-    public async Task DeadLetter_TopicRefusesEverything_OffsetWaitsAndOthersGoOn()
-    {
-        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
-        var deadLetters = topic + ".dlq";
-        await (await kafka.BrokerAsync()).CreateTopicAsync(deadLetters, 1, new() { ["max.message.bytes"] = "50" });
-        await using var host = await HostAsync(servers, topic);
-        var good = host.Probe.Until(p => p.ValuesOf("s").Count == 2);
-        using var producer = Producer(servers);
-        Send(producer, topic, "s", "good 1");
-        Send(producer, topic, "s", "bad:refused");
-        Send(producer, topic, "s", "good 2");
-        producer.Flush(Eventually.Timeout);
-        await good;
-        await CommittedAsync(servers, topic, 0, 1);
-
-        using var admin = Admin(servers);
-        await admin.IncrementalAlterConfigsAsync(new()
-        {
-            [new ConfigResource { Type = ResourceType.Topic, Name = deadLetters }] =
-                [new ConfigEntry { Name = "max.message.bytes", Value = "100000", IncrementalOperation = AlterConfigOpType.Set }],
-        });
-        Assert.Equal("1", Header((await ReadAsync(servers, deadLetters, 1))[0], "emostream-dlq-offset"));
-        await CommittedAsync(servers, topic, 0, 3);
     }
 
     [Fact]
@@ -106,30 +52,6 @@ public sealed class KafkaBrokerStreamTests(KafkaFixture kafka) : KafkaStreamTest
         await next.Probe.Until(p => p.Count == 3);
         Assert.Equal(["7", "8", "9"], next.Probe.ValuesOf("s"));
         Assert.Equal(5, lost.Value);
-    }
-
-    [Fact]
-    public async Task Start_TopicWasRecreated_OtherSourceFromOffsetZero()
-    {
-        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
-        var broker = await kafka.BrokerAsync();
-        using var producer = Producer(servers);
-        Send(producer, topic, "s", "old");
-        producer.Flush(Eventually.Timeout);
-        var probe = new Probe();
-        await using (var host = await HostAsync(servers, topic, probe))
-        {
-            await probe.Until(p => p.Count == 1);
-        }
-        await broker.DeleteTopicAsync(topic);
-        await broker.CreateTopicAsync(topic, 1);
-        using var again = Producer(servers);
-        Send(again, topic, "s", "new");
-        again.Flush(Eventually.Timeout);
-        await using var next = await HostAsync(servers, topic, probe);
-        await probe.Until(p => p.Count == 2);
-        Assert.Equal([("old", 0L), ("new", 0L)], probe.Taken["s"]);
-        Assert.Equal(2, probe.Sources.Count);
     }
 
     [Fact]

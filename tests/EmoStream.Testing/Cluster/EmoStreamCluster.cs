@@ -12,11 +12,13 @@ namespace EmoStream.Testing.Cluster;
 public sealed class EmoStreamCluster(string kafka, string redis) : IAsyncDisposable
 {
     private readonly string _logs = Directory.CreateTempSubdirectory("emostream-cluster-").FullName;
-    private readonly string _id = Guid.NewGuid().ToString("N");
     private readonly List<ServiceProcess> _processes = [];
 
     /// <summary>Why no cluster can be started here, for <c>Assert.SkipUnless</c>; null where one can.</summary>
     public static string? Unavailable => ChildProcess.Unavailable;
+
+    /// <summary>The Orleans cluster id.</summary>
+    public string Id { get; } = Guid.NewGuid().ToString("N");
 
     /// <summary>Topic of utterance events.</summary>
     public string UtterancesTopic { get; init; } = Names.UtterancesTopic;
@@ -38,7 +40,7 @@ public sealed class EmoStreamCluster(string kafka, string redis) : IAsyncDisposa
         "EmoStream.Silo",
         new()
         {
-            ["Orleans__ClusterId"] = _id,
+            ["Orleans__ClusterId"] = Id,
             ["Orleans__ServiceId"] = "emostream",
             ["Orleans__Clustering__ProviderType"] = "Redis",
             ["Orleans__Clustering__ServiceKey"] = Names.Redis,

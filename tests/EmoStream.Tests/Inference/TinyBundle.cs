@@ -11,6 +11,14 @@ namespace EmoStream.Tests.Inference;
 /// <summary>The bundle that Assets/make_tiny_bundle.py made, and what it must answer.</summary>
 internal static class TinyBundle
 {
+    // Loaded models keep their files open for as long as the process lives: all copies go at its end.
+    private static readonly Lazy<string> Copies = new(() =>
+    {
+        var root = System.IO.Directory.CreateTempSubdirectory("emostream-bundles-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => System.IO.Directory.Delete(root, recursive: true);
+        return root;
+    });
+
     public static string Directory { get; } = Path.Combine(AppContext.BaseDirectory, "Inference", "Assets", "tiny-bundle");
 
     public static TinyExpected Expected { get; } = JsonSerializer.Deserialize<TinyExpected>(
@@ -35,7 +43,7 @@ internal static class TinyBundle
     /// <summary>A copy of the bundle with its manifest changed.</summary>
     public static string Copy(Action<JsonObject>? change = null)
     {
-        var copy = System.IO.Directory.CreateTempSubdirectory("tiny-bundle-").FullName;
+        var copy = System.IO.Directory.CreateDirectory(Path.Combine(Copies.Value, Guid.NewGuid().ToString("N"))).FullName;
         foreach (var file in System.IO.Directory.GetFiles(Directory))
         {
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));

@@ -50,6 +50,34 @@ public sealed class OffsetTrackerTests
             Assert.Equal(next, tracker.Watermark);
         });
 
+    [Fact]
+    public void Restart_OldRecordsNotDone_TakeRoomButHoldNoOffset()
+    {
+        var tracker = new OffsetTracker(4, 1000);
+        tracker.StartAt(10);
+        PendingOffset[] old = [new(10, 1), new(11, 1), new(12, 1)];
+        Array.ForEach(old, tracker.Add);
+        tracker.Restart(0);
+        Assert.Equal(0, tracker.Watermark);
+        var fresh = new PendingOffset(0, 1);
+        tracker.Add(fresh);
+        Assert.Equal(0, tracker.Watermark);
+        Assert.False(tracker.WaitForRoom(TimeSpan.Zero));
+
+        tracker.Complete(old[1]);
+        tracker.Complete(old[0]);
+        tracker.Complete(old[2]);
+        Assert.Equal(0, tracker.Watermark);
+        Assert.Equal(1, tracker.Records);
+        var second = new PendingOffset(1, 1);
+        tracker.Add(second);
+        tracker.Complete(fresh);
+        Assert.Equal(1, tracker.Watermark);
+        tracker.Complete(second);
+        Assert.Equal(2, tracker.Watermark);
+        Assert.Equal(0, tracker.Records);
+    }
+
     [Theory]
     [InlineData(2, 1000)]
     [InlineData(1000, 20)]

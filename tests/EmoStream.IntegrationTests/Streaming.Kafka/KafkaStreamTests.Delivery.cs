@@ -1,0 +1,159 @@
+using System.Globalization;
+using EmoStream.Testing;
+
+namespace EmoStream.IntegrationTests.Streaming.Kafka;
+
+/// <content>From the topic to the grains, and from a stream to the topic.</content>
+public abstract partial class KafkaStreamTests
+{
+    [Fact]
+    public async Task Delivery_ManyStreams_EveryEventOnceAndInOrder()
+    {
+        const int streams = 50;
+        const int perStream = 40;
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(4));
+        await using var host = await HostAsync(servers, topic);
+
+        var done = host.Probe.Until(p => p.Count >= streams * perStream);
+        using var producer = Producer(servers);
+        for (var i = 0; i < perStream; i++)
+        {
+            for (var s = 0; s < streams; s++)
+            {
+                Send(producer, topic, $"s{s}", i.ToString(CultureInfo.InvariantCulture), anyPartition: true);
+            }
+        }
+        producer.Flush(Eventually.Timeout);
+        await done;
+
+        Assert.Equal(streams, host.Probe.Taken.Count);
+        Assert.Equal(streams * perStream, host.Probe.Count);
+        var expected = Enumerable.Range(0, perStream).Select(i => i.ToString(CultureInfo.InvariantCulture));
+        Assert.All(host.Probe.Taken.Keys, stream => Assert.Equal(expected, host.Probe.ValuesOf(stream)));
+    }
+
+    [Fact]
+    public async Task Delivery_GrainThrowsThreeTimes_RedeliveredWhileOthersOfThePartitionGoOn()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var failures = 0;
+        var healthy = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var probe = new Probe();
+        probe.Before = async (stream, _) =>
+        {
+            if (stream == "ill" && Interlocked.Increment(ref failures) <= 3)
+            {
+                // The ill stream stays ill until the healthy one behind it has everything.
+                await healthy.Task;
+                throw new InvalidOperationException("ill");
+            }
+        };
+        await using var host = await HostAsync(servers, topic, probe);
+        using var producer = Producer(servers);
+        Send(producer, topic, "ill", "first");
+        for (var i = 0; i < 20; i++)
+        {
+            Send(producer, topic, "well", i.ToString(CultureInfo.InvariantCulture));
+        }
+        producer.Flush(Eventually.Timeout);
+
+        await probe.Until(p => p.ValuesOf("well").Count == 20);
+        Assert.Empty(probe.ValuesOf("ill"));
+        Send(producer, topic, "ill", "second");
+        var recovered = probe.Until(p => p.ValuesOf("ill").Count == 2);
+        healthy.SetResult();
+        await recovered;
+
+        Assert.Equal(["first", "second"], probe.ValuesOf("ill"));
+        Assert.True(failures >= 4, $"{failures} attempts");
+        Assert.Equal(20, probe.ValuesOf("well").Count);
+        await CommittedAsync(servers, topic, 0, 22);
+    }
+
+    [Fact]
+    public async Task Delivery_GrainCannotActivate_OthersOfThePartitionGoOn()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var ill = true;
+        var probe = new Probe
+        {
+            Activating = stream => stream == "ill" && Volatile.Read(ref ill) ? throw new InvalidOperationException("ill") : Task.CompletedTask,
+        };
+        await using var host = await HostAsync(servers, topic, probe);
+        using var producer = Producer(servers);
+        var before = probe.Until(p => p.ValuesOf("well").Count == 1);
+        Send(producer, topic, "well", "0");
+        Send(producer, topic, "ill", "1");
+        await before;
+
+        // Read only after the ill stream is known: the agent does not read while it registers a stream.
+        var behind = probe.Until(p => p.ValuesOf("well").Count == 2 && p.ValuesOf("new").Count == 1);
+        Send(producer, topic, "well", "2");
+        Send(producer, topic, "new", "3");
+        await behind;
+        Assert.Empty(probe.ValuesOf("ill"));
+
+        var healed = probe.Until(p => p.ValuesOf("ill").Count == 1);
+        Volatile.Write(ref ill, false);
+        await healed;
+        await CommittedAsync(servers, topic, 0, 4);
+    }
+
+    [Fact]
+    public async Task Delivery_FailsLongerThanOneRound_SameEventsAgainUntilTaken()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var ill = true;
+        var probe = new Probe();
+        var rounds = probe.Until(p => p.Errors == 2);
+        probe.Before = (_, _) => Volatile.Read(ref ill) ? throw new InvalidOperationException("ill") : Task.CompletedTask;
+        await using var host = await HostAsync(servers, topic, probe);
+        using var producer = Producer(servers);
+        Send(producer, topic, "s", "0");
+        await rounds;
+        Send(producer, topic, "s", "1");
+        var healed = probe.Until(p => p.ValuesOf("s").Count == 2);
+        Volatile.Write(ref ill, false);
+        await healed;
+        Assert.Equal(["0", "1"], probe.ValuesOf("s"));
+        await CommittedAsync(servers, topic, 0, 2);
+    }
+
+    [Fact]
+    public async Task BackPressure_CacheFull_ReadingStopsAndGoesOn()
+    {
+        const int limit = 50;
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var probe = new Probe { Before = (_, _) => release.Task };
+        using var read = new CounterProbe("emostream.kafka.records.read");
+        using var producer = Producer(servers);
+        for (var i = 0; i < 1000; i++)
+        {
+            Send(producer, topic, $"s{i % 20}", i.ToString(CultureInfo.InvariantCulture));
+        }
+        producer.Flush(Eventually.Timeout);
+        await using var host = await HostAsync(servers, topic, probe, o => o.CacheRecords = limit, read);
+
+        await probe.Until(p => p.Attempts == 20);
+        await read.AtLeast(limit);
+        Assert.Equal(limit, read.Value);
+        var done = probe.Until(p => p.Count == 1000);
+        release.SetResult();
+        await done;
+        Assert.Equal(1000, read.Value);
+    }
+
+    [Fact]
+    public async Task Produce_ThroughTheOrleansStream_ArrivesAtTheGrain()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(4));
+        await using var host = await HostAsync(servers, topic);
+        var arrived = host.Probe.Until(p => p.ValuesOf("made here").Count == 3);
+        var stream = host.Streams.GetStream<string>(StreamId.Create(ProbeAdapter.Namespace, "made here"));
+        await stream.OnNextAsync("a");
+        await stream.OnNextBatchAsync(["b", "c"]);
+        await arrived;
+        Assert.Equal(["a", "b", "c"], host.Probe.ValuesOf("made here"));
+    }
+}
