@@ -8,7 +8,8 @@ var kafka = builder.AddKafka("kafka")
     .WithKafkaUI();
 
 // 2. Timelines and cluster membership. Snapshots are for development: a crash of Redis loses the last ten seconds and more
-// of acknowledged utterances, which are not healed automatically (see Limits in README.md). docker-compose.yml has `appendfsync always`.
+// of acknowledged utterances, which are not healed automatically (see Limits in README.md); docker-compose.yml has
+// `appendfsync always`.
 var redis = builder.AddRedis("redis")
     .WithDataVolume()
     .WithPersistence(TimeSpan.FromSeconds(10), 1);

@@ -2,6 +2,8 @@ using System.Text;
 using Confluent.Kafka;
 using EmoStream.Cli;
 using EmoStream.Cli.Up;
+using EmoStream.Testing;
+using EmoStream.Testing.Processes;
 
 namespace EmoStream.IntegrationTests.Cli;
 
@@ -49,10 +51,43 @@ public sealed class ReplayTests : IDisposable
         Assert.Contains("emostream doctor --kafka", error);
     }
 
+    [Fact]
+    public async Task Replay_SettingsForASecuredKafka_AreUsed()
+    {
+        Assert.SkipUnless(ChildProcess.Unavailable is null, ChildProcess.Unavailable ?? "");
+        _kafka.CreateTopic("meetings", 1);
+        await File.WriteAllTextAsync(_file, """{"conversationId":"a","utteranceId":"u1","speaker":"Ana","text":"One."}""", TestContext.Current.CancellationToken);
+
+        // The broker speaks no TLS: whoever asks for it cannot reach it.
+        Assert.Equal(0, await ReplayAsync("plaintext"));
+        Assert.Equal(1, await ReplayAsync("ssl"));
+    }
+
     public void Dispose()
     {
         _kafka.Dispose();
         File.Delete(_file);
+    }
+
+    /// <summary>As a process of its own: settings come from the environment.</summary>
+    private async Task<int> ReplayAsync(string securityProtocol)
+    {
+        var log = Path.GetTempFileName();
+        try
+        {
+            string[] arguments =
+            [
+                Path.Combine(Checkout.Output("EmoStream.Cli"), "emostream.dll"),
+                "replay", _file, "--kafka", _kafka.BootstrapServers, "--topic", "meetings", "--speed", "max",
+            ];
+            var environment = new Dictionary<string, string?> { ["EmoStream__Kafka__security_protocol"] = securityProtocol };
+            await using var replay = await ChildProcess.StartAsync(Programs.Find("dotnet") ?? "dotnet", arguments, log, environment);
+            return await replay.WaitForExitAsync();
+        }
+        finally
+        {
+            File.Delete(log);
+        }
     }
 
     private static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] args)

@@ -18,7 +18,9 @@ public sealed partial class UpProcessTests : IDisposable
     public async Task Up_ExitWhenDone_PrintsTheWholeTimelineAndReturns0(bool shippedBundle)
     {
         string[] bundle = shippedBundle ? [] : ["--bundle", Bundle];
-        await using var up = await StartAsync(["up", "--exit-when-done", "--port", "0", .. bundle]);
+        // Settings for a real Kafka do not concern the embedded one.
+        var environment = new Dictionary<string, string?> { ["EmoStream__Kafka__security_protocol"] = "ssl" };
+        await using var up = await StartAsync(["up", "--exit-when-done", "--port", "0", .. bundle], environment);
 
         var exitCode = await up.WaitForExitAsync(TimeSpan.FromMinutes(2));
 
@@ -69,11 +71,13 @@ public sealed partial class UpProcessTests : IDisposable
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
-    private Task<ChildProcess> StartAsync(params string[] arguments)
+    private Task<ChildProcess> StartAsync(params string[] arguments) => StartAsync(arguments, null);
+
+    private Task<ChildProcess> StartAsync(string[] arguments, Dictionary<string, string?>? environment)
     {
         Assert.SkipUnless(ChildProcess.Unavailable is null, ChildProcess.Unavailable ?? "");
         var program = Path.Combine(Checkout.Output("EmoStream.Cli"), "emostream.dll");
-        return ChildProcess.StartAsync(Programs.Find("dotnet") ?? "dotnet", [program, .. arguments], Path.Combine(_directory, "up.log"));
+        return ChildProcess.StartAsync(Programs.Find("dotnet") ?? "dotnet", [program, .. arguments], Path.Combine(_directory, "up.log"), environment);
     }
 
     /// <summary>The sample meeting as it ends: per utterance its last text, and whether it was taken back.</summary>

@@ -14,6 +14,10 @@ public sealed class DeploymentTests
     public void Compose_Services_StandInTheOrderOfTheDataFlow() =>
         Assert.Equal(["kafka", "redis", "silo", "gateway"], Deployment.ComposeServices());
 
+    [Fact]
+    public void Compose_Redis_AcknowledgesOnlyWhatIsOnTheDisk() =>
+        Assert.Contains("\"--appendonly\", \"yes\", \"--appendfsync\", \"always\"", File.ReadAllText(Checkout.At("docker-compose.yml")), StringComparison.Ordinal);
+
     [Theory]
     [InlineData("silo", "EmoStream.Silo")]
     [InlineData("gateway", "EmoStream.Gateway")]
