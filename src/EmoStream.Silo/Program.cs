@@ -1,21 +1,24 @@
-using EmoStream.Inference.Bundle;
 using EmoStream.ServiceDefaults;
 using EmoStream.Silo.Hosting;
-using EmoStream.Silo.Policy;
-using Microsoft.Extensions.Options;
 
-var builder = WebApplication.CreateBuilder(args);
-builder.AddSilo();
+WebApplication app;
 try
 {
-    await using var app = builder.Build();
+    var builder = WebApplication.CreateBuilder(args);
+    // A start that fails is told below, in a line: what these would add is the same with a stack trace.
+    builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
+    builder.Logging.AddFilter("Orleans.Runtime.SiloLifecycleSubject", LogLevel.None);
+    builder.AddSilo();
+    app = builder.Build();
     app.MapDefaultEndpoints();
-    await app.RunAsync();
-    return 0;
+    await app.StartAsync();
 }
-catch (Exception e) when (e is OptionsValidationException or BundleException or PolicyException)
+catch (Exception e)
 {
-    // The operator's to mend: the message says what; a stack trace would only hide it.
-    await Console.Error.WriteLineAsync(e.Message);
+    await Console.Error.WriteLineAsync($"The silo does not start: {e.Message}");
     return 1;
 }
+
+await app.WaitForShutdownAsync();
+await app.DisposeAsync();
+return 0;

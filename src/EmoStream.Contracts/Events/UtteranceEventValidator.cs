@@ -17,6 +17,9 @@ public static class UtteranceEventValidator
     /// <summary>Longest feature vector.</summary>
     public const int MaxFeatures = 65_536;
 
+    /// <summary>Latest time in ms, about a year: beyond it a source has mistaken its clock for the conversation's.</summary>
+    public const long MaxMs = 366L * 24 * 60 * 60 * 1000;
+
     /// <summary>Largest magnitude of a feature: descriptors are kept as float16.</summary>
     public const float MaxFeature = 65_504;
 
@@ -25,6 +28,7 @@ public static class UtteranceEventValidator
     public static string? Validate(UtteranceEvent e)
     {
         if (Id(e.ConversationId, "conversationId") is { } conversation) return conversation;
+        if (e.ConversationId is "." or "..") return "bad-id: conversationId cannot stand in a URL";
         if (!Enum.IsDefined(e.Kind)) return "unknown-kind: kind";
         if (e.Kind == UtteranceKind.End) return e.UtteranceId.Length == 0 ? null : Id(e.UtteranceId, "utteranceId");
         if (Id(e.UtteranceId, "utteranceId") is { } utterance) return utterance;
@@ -36,6 +40,7 @@ public static class UtteranceEventValidator
         if (e.Speaker.DisplayName is { Length: > MaxIdLength }) return "too-long: speaker.displayName";
         if (e.StartMs < 0) return "bad-time: startMs is negative";
         if (e.EndMs < 0) return "bad-time: endMs is negative";
+        if (e.StartMs > MaxMs || e.EndMs > MaxMs) return "bad-time: startMs or endMs is too large";
         if (e.EndMs < e.StartMs) return "bad-time: endMs is before startMs";
         if (e.Text is { Length: > MaxTextLength }) return "too-long: text";
         if (string.IsNullOrWhiteSpace(e.Text) && e.Audio is null && e.Face is null && e.Body is null) return "no-modality: text, audio, face and body are all missing";

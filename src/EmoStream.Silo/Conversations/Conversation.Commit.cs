@@ -6,10 +6,13 @@ namespace EmoStream.Silo.Conversations;
 
 internal sealed partial class Conversation
 {
-    /// <summary>Ends the batch: what to write, or null when nothing changed.</summary>
+    /// <summary>
+    /// Ends the batch: what to write, or null when every event had been applied before. Duplicates are committed, too, though
+    /// they write no entry: only Redis can tell whether it still has what this activation remembers.
+    /// </summary>
     public TimelineCommit? ToCommit()
     {
-        if (!_changed) return null;
+        if (!_changed && _offset <= _offsets.GetValueOrDefault(_source, -1)) return null;
         var (previousChange, entries, speakers) = (_change, new List<TimelineEntry>(), new HashSet<string>());
         foreach (var row in _detached) Settle(row, entries, speakers);
         foreach (var row in _rows)

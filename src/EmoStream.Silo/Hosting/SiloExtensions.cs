@@ -27,6 +27,9 @@ public static partial class SiloExtensions
         builder.Services.AddSingleton<SiloMetrics>();
         builder.Services.AddSingleton(LoadPolicy);
 
+        // Orleans takes every section below Orleans:Streaming for a provider and wants to know its kind.
+        builder.Configuration.AddInMemoryCollection([new($"Orleans:Streaming:{Names.StreamProvider}:ProviderType", "Kafka")]);
+
         // Hosted services start in this order: Redis is probed and the model warm before the first stream is read.
         builder.Services.AddTimeline();
         builder.Services.AddInference();

@@ -41,6 +41,8 @@ public sealed class UtteranceEventReaderTests
     [InlineData("""{"conversationId":"c","utteranceId":"u","speaker":{"id":"s"},"text":"x","startMs":1.5}""", "wrong-type: $.startMs")]
     [InlineData("""{"conversationId":"c","utteranceId":"u","speaker":{"id":"s"},"text":"x","startMs":-1}""", "bad-time")]
     [InlineData("""{"conversationId":"c","utteranceId":"u","speaker":{"id":"s"},"text":"x","startMs":9,"endMs":8}""", "bad-time: endMs is before startMs")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","speaker":{"id":"s"},"text":"x","startMs":0,"endMs":9223372036854775807}""", "bad-time")]
+    [InlineData("""{"conversationId":"..","utteranceId":"u","speaker":{"id":"s"},"text":"x"}""", "bad-id: conversationId")]
     [InlineData("""{"conversationId":"c{1}","utteranceId":"u","speaker":{"id":"s"},"text":"x"}""", "bad-id: conversationId")]
     [InlineData("""{"conversationId":"c","utteranceId":"u\n","speaker":{"id":"s"},"text":"x"}""", "bad-id: utteranceId")]
     [InlineData("""{"conversationId":"c","utteranceId":"u","speaker":{"id":"s"},"text":"\ud800"}""", "wrong-type: $.text")]

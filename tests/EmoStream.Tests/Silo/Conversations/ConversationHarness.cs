@@ -51,7 +51,10 @@ internal sealed class ConversationHarness
 
     public int Encoded { get; private set; }
 
+    /// <summary>Whether the last batch wrote an entry.</summary>
     public bool Committed { get; private set; }
+
+    public long Offset => _offsets.GetValueOrDefault(Source, -1);
 
     /// <summary>Which requests the model refuses for good.</summary>
     public Predicate<ScoreRequest> Refuses { get; set; } = _ => false;
@@ -88,7 +91,7 @@ internal sealed class ConversationHarness
         }
 
         if (_conversation.ToCommit() is not { } commit) return;
-        Committed = true;
+        Committed |= commit.Entries.Count > 0;
         Store(commit);
     }
 
