@@ -24,7 +24,8 @@ internal static class LogPrivacy
     public static IServiceCollection AddLogPrivacy(this IServiceCollection services) =>
         services.PostConfigure<LoggerFilterOptions>(options =>
         {
-            var rules = options.Rules.Append(new LoggerFilterRule(null, null, options.MinLevel, null)).ToList();
+            // First, so that a configured default level, a rule of the same kind, wins over it.
+            var rules = options.Rules.Prepend(new LoggerFilterRule(null, null, options.MinLevel, null)).ToList();
             options.Rules.Clear();
             foreach (var rule in rules)
             {

@@ -37,13 +37,15 @@ public sealed class LogPrivacyTests
     }
 
     [Theory]
-    [InlineData("Warning", LogLevel.Information, false)]
-    [InlineData("Warning", LogLevel.Warning, true)]
+    [InlineData("EmoStream", LogLevel.Information, false)]
+    [InlineData("EmoStream", LogLevel.Warning, true)]
+    [InlineData("Default", LogLevel.Information, false)]
+    [InlineData("Default", LogLevel.Warning, true)]
     public void IsEnabled_LevelsOfOtherCategories_StayAsConfigured(string configured, LogLevel level, bool expected)
     {
         using var logs = new CapturedLogs();
         var builder = Host.CreateEmptyApplicationBuilder(new());
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Logging:LogLevel:EmoStream"] = configured });
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { [$"Logging:LogLevel:{configured}"] = "Warning" });
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddProvider(logs);
         builder.AddServiceDefaults();
         using var host = builder.Build();
