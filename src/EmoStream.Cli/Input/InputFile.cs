@@ -10,6 +10,9 @@ namespace EmoStream.Cli.Input;
 /// <param name="featureSpaces">Feature space by modality: what the dataset form's vectors are; none = vectors are left out.</param>
 internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>? featureSpaces = null)
 {
+    /// <summary>The file, as it was named.</summary>
+    public string Path => path;
+
     /// <summary>The lines in file order; enumerating again reads the file again.</summary>
     /// <exception cref="InputException">The file cannot be read.</exception>
     public IEnumerable<InputLine> Lines()
