@@ -51,7 +51,17 @@ internal static class PostEndpoint
             size.MaxRequestBodySize = limits.MaxBodyBytes + Slack;
         }
 
-        using var body = await LimitedBody.ReadAsync(context.Request, limits.MaxBodyBytes, context.RequestAborted);
+        LimitedBody? read;
+        try
+        {
+            read = await LimitedBody.ReadAsync(context.Request, limits.MaxBodyBytes, context.RequestAborted);
+        }
+        catch (BadHttpRequestException e)
+        {
+            return TypedResults.Problem("The body is malformed, too slow or ends early.", statusCode: e.StatusCode);
+        }
+
+        using var body = read;
         if (body is null)
         {
             return TypedResults.Problem($"At most {limits.MaxBodyBytes} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);
