@@ -12,7 +12,7 @@ internal static class ReplayCommand
     public static Command Create(Terminal terminal)
     {
         var file = new Argument<string>("FILE") { Description = "JSONL of events, JSONL of a data set, or MELD's CSV" };
-        var speed = Speed.Option("How much faster than real time [default: 1]");
+        var speed = Speed.Option("How much faster than real time");
         speed.DefaultValueFactory = _ => "1";
         var kafka = new Option<string>("--kafka") { Description = "Bootstrap servers", HelpName = "HOST:PORT" };
         kafka.DefaultValueFactory = _ => KafkaEnvironment.BootstrapServers;

@@ -42,7 +42,7 @@ internal static class PostEndpoint
         var limits = options.Value;
         if (EventBody.FormatOf(context.Request.ContentType) is not { } format)
         {
-            return TypedResults.Problem($"Send {EventBody.Json} or {EventBody.JsonLines}.", statusCode: StatusCodes.Status415UnsupportedMediaType);
+            return TypedResults.Problem(EventBody.Expected, statusCode: StatusCodes.Status415UnsupportedMediaType);
         }
 
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)

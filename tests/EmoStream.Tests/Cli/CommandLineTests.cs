@@ -48,6 +48,14 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task Help_OfReplay_NamesTheDefaultSpeedOnce()
+    {
+        var (_, output, _) = await CliRun.RunAsync("replay", "--help");
+
+        Assert.Equal(2, output.Split("[default: 1]").Length);
+    }
+
+    [Fact]
     public async Task Help_OfUp_SaysWhatTheEmbeddedServersCannotDo()
     {
         var (_, output, _) = await CliRun.RunAsync("up", "--help");

@@ -64,7 +64,8 @@ public sealed class PostEndpointTests(GatewayFixture fixture) : IClassFixture<Ga
     {
         using var response = await PostAsync(Event, contentType);
 
-        await ReadEndpointsTests.AssertProblemAsync(response, HttpStatusCode.UnsupportedMediaType);
+        var problem = await ReadEndpointsTests.AssertProblemAsync(response, HttpStatusCode.UnsupportedMediaType);
+        Assert.Contains("content-type: application/json", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]
