@@ -19,18 +19,28 @@ internal static class ConversationId
     /// <summary>The id, or the reason why the path names none; the reason never quotes it.</summary>
     public static string? TryRead(HttpContext context, string routeValue, out string? error)
     {
-        var id = FromTarget(context) ?? routeValue.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+        var routed = Slashed(routeValue);
+        var id = FromTarget(context) ?? routed;
+        if (Slashed(id) != routed)
+        {
+            // Dot segments: routing, and whoever guards paths in front of it, saw another conversation than the target spells.
+            error = "conversationId: the path is not in its normal form";
+            return null;
+        }
+
         // An end event has no other obligatory member: what is valid there is a valid conversation id everywhere.
         error = UtteranceEventValidator.Validate(new UtteranceEvent { ConversationId = id, Kind = UtteranceKind.End });
         return error is null ? id : null;
     }
+
+    private static string Slashed(string id) => id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
 
     private static string? FromTarget(HttpContext context)
     {
         var target = (context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "").AsSpan();
         var query = target.IndexOf('?');
         var path = query < 0 ? target : target[..query];
-        var start = path.IndexOf(Before, StringComparison.Ordinal);
+        var start = path.IndexOf(Before, StringComparison.OrdinalIgnoreCase);
         if (start < 0)
         {
             return null;

@@ -35,7 +35,14 @@ public static class GatewayExtensions
         AddKafka(services, builder.Configuration);
         services.AddGatewayAccess(builder.Configuration);
         services.AddFollowers();
-        services.AddProblemDetails();
+        services.AddProblemDetails(options => options.CustomizeProblemDetails = context =>
+        {
+            // Routing refuses most content types before the endpoint could say what it takes.
+            if (context.ProblemDetails is { Status: StatusCodes.Status415UnsupportedMediaType, Detail: null } problem)
+            {
+                problem.Detail = EventBody.Expected;
+            }
+        });
         services.AddExceptionHandler<RedisExceptionHandler>();
         services.AddOpenApi(GatewayOpenApi.Configure);
         services.ConfigureHttpJsonOptions(json =>

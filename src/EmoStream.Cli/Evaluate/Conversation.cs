@@ -14,14 +14,14 @@ internal sealed class Conversation
 
     /// <summary>Gathers a file by conversation.</summary>
     /// <exception cref="InputException">A line is unusable: a score over part of a file would not be the file's score.</exception>
-    public static IReadOnlyCollection<Conversation> Gather(IEnumerable<InputLine> lines)
+    public static IReadOnlyCollection<Conversation> Gather(InputFile file)
     {
         var conversations = new Dictionary<string, Conversation>();
-        foreach (var line in lines)
+        foreach (var line in file.Lines())
         {
             if (line.Event is not { } e)
             {
-                throw new InputException($"line {line.Number}: {line.Error}");
+                throw new InputException($"{file.Path} line {line.Number}: {line.Error}");
             }
 
             if (!conversations.TryGetValue(e.ConversationId, out var conversation))

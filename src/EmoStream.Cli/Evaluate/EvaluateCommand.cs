@@ -42,10 +42,15 @@ internal static class EvaluateCommand
 
     private static int Evaluate(Terminal terminal, InputFile input, string bundleDirectory, string? predictionsPath, bool json, CancellationToken cancellationToken)
     {
-        var conversations = Conversation.Gather(input.Lines());
+        var conversations = Conversation.Gather(input);
+        if (!conversations.SelectMany(conversation => conversation.Turns).Any(turn => turn.Line.Label is not null && !turn.IsRetracted))
+        {
+            throw new InputException($"{input.Path}: no line has a label");
+        }
+
         var bundle = ModelBundle.Load(bundleDirectory);
         var labels = bundle.Description.Labels;
-        CheckLabels(conversations, labels);
+        CheckLabels(input.Path, conversations, labels);
 
         using var scorer = new OnnxScorer(bundle, Options.Create(new InferenceOptions { Bundle = bundleDirectory, Threads = Environment.ProcessorCount }));
         using var predictionsFile = predictionsPath is null ? null : File.CreateText(predictionsPath);
@@ -92,13 +97,13 @@ internal static class EvaluateCommand
         return new PredictionLine(e.ConversationId, e.UtteranceId, labels[prediction.Label], probabilities);
     }
 
-    private static void CheckLabels(IEnumerable<Conversation> conversations, string[] labels)
+    private static void CheckLabels(string path, IEnumerable<Conversation> conversations, string[] labels)
     {
         foreach (var line in conversations.SelectMany(conversation => conversation.Turns).Select(turn => turn.Line))
         {
             if (line.Label is { } label && !labels.Contains(label))
             {
-                throw new InputException($"line {line.Number}: unknown label '{label}'; the bundle knows {string.Join(", ", labels)}.");
+                throw new InputException($"{path} line {line.Number}: unknown label '{label}'; the bundle knows {string.Join(", ", labels)}.");
             }
         }
     }

@@ -18,31 +18,31 @@ internal readonly record struct FeatureLine(JsonElement Root, string Text)
             number++;
             if (!string.IsNullOrWhiteSpace(line))
             {
-                yield return Parse(line, number);
+                yield return Parse(path, line, number);
             }
         }
     }
 
-    private static FeatureLine Parse(string line, int number)
+    private static FeatureLine Parse(string path, string line, int number)
     {
         try
         {
             var root = JsonElement.Parse(line);
             if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
             {
-                throw new InputException($"line {number}: expected a JSON object with a text");
+                throw new InputException($"{path} line {number}: expected a JSON object with a text");
             }
 
             if (root.TryGetProperty("features", out var features) && features.ValueKind != JsonValueKind.Object)
             {
-                throw new InputException($"line {number}: features must be an object");
+                throw new InputException($"{path} line {number}: features must be an object");
             }
 
             return new FeatureLine(root, text.GetString()!);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new InputException($"line {number}: not JSON", e);
+            throw new InputException($"{path} line {number}: not JSON", e);
         }
     }
 }

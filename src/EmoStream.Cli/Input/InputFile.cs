@@ -10,6 +10,9 @@ namespace EmoStream.Cli.Input;
 /// <param name="featureSpaces">Feature space by modality: what the dataset form's vectors are; none = vectors are left out.</param>
 internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>? featureSpaces = null)
 {
+    /// <summary>The file, as it was named.</summary>
+    public string Path => path;
+
     /// <summary>The lines in file order; enumerating again reads the file again.</summary>
     /// <exception cref="InputException">The file cannot be read.</exception>
     public IEnumerable<InputLine> Lines()
@@ -60,7 +63,8 @@ internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InputException(e is FileNotFoundException or DirectoryNotFoundException ? $"{path}: no such file" : $"{path}: {e.Message}", e);
+            var reason = e is FileNotFoundException or DirectoryNotFoundException ? "no such file" : Directory.Exists(path) ? "is a directory" : e.Message;
+            throw new InputException($"{path}: {reason}", e);
         }
     }
 }
@@ -79,6 +83,9 @@ internal sealed class InputPlan
 
     /// <summary>Different conversations.</summary>
     public int Conversations => _lastLines.Count;
+
+    /// <summary>Their ids.</summary>
+    public IReadOnlyCollection<string> ConversationIds => _lastLines.Keys;
 
     public void Add(InputLine line)
     {

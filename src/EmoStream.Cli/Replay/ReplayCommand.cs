@@ -1,6 +1,7 @@
 using System.CommandLine;
 using EmoStream.Cli.Input;
 using EmoStream.Client.Produce;
+using EmoStream.Contracts.Events;
 using Microsoft.Extensions.Options;
 
 namespace EmoStream.Cli.Replay;
@@ -11,13 +12,14 @@ internal static class ReplayCommand
     public static Command Create(Terminal terminal)
     {
         var file = new Argument<string>("FILE") { Description = "JSONL of events, JSONL of a data set, or MELD's CSV" };
-        var speed = Speed.Option("How much faster than real time [default: 1]");
+        var speed = Speed.Option("How much faster than real time");
         speed.DefaultValueFactory = _ => "1";
         var kafka = new Option<string>("--kafka") { Description = "Bootstrap servers", HelpName = "HOST:PORT" };
         kafka.DefaultValueFactory = _ => KafkaEnvironment.BootstrapServers;
         var topic = new Option<string>("--topic") { Description = "Topic to produce to", HelpName = "T" };
         topic.DefaultValueFactory = _ => KafkaEnvironment.Topics.Utterances;
         var prefix = new Option<string>("--conversation-prefix") { Description = "Put in front of every conversation id", HelpName = "P", DefaultValueFactory = _ => "" };
+        prefix.Require(IsPrefix, $"--conversation-prefix must be shorter than {UtteranceEventValidator.MaxIdLength} characters, without braces and control characters.");
         var noEnd = new Option<bool>("--no-end") { Description = "Leave conversations open that the file does not end" };
         var features = FeatureSpaces.Option();
         var command = new Command("replay", "Replay a file of utterances into Kafka.") { file, speed, kafka, topic, prefix, noEnd, features };
@@ -48,6 +50,12 @@ internal static class ReplayCommand
             };
             KafkaEnvironment.CopySettingsTo(options.Kafka);
             var plan = input.Plan();
+            if (plan.ConversationIds.Any(id => !IsConversationId(parsed.GetRequiredValue(prefix) + id)))
+            {
+                terminal.Fail($"--conversation-prefix makes a conversation id longer than {UtteranceEventValidator.MaxIdLength} characters.");
+                return ExitCode.Usage;
+            }
+
             await using var producer = new UtteranceProducer(Options.Create(options));
             try
             {
@@ -71,4 +79,10 @@ internal static class ReplayCommand
         });
         return command;
     }
+
+    // The prefix alone: whether it fits in front of the file's ids is known once the file is read.
+    private static bool IsPrefix(string? prefix) => string.IsNullOrEmpty(prefix) || IsConversationId(prefix + "x");
+
+    private static bool IsConversationId(string id)
+        => UtteranceEventValidator.Validate(new UtteranceEvent { ConversationId = id, Kind = UtteranceKind.End }) is null;
 }

@@ -10,24 +10,39 @@ namespace EmoStream.Cli.Replay;
 /// <param name="speed">How much faster than real time; null sends everything at once.</param>
 internal sealed class ReplayPacer(TimeProvider timeProvider, double? speed)
 {
+    // Timers take no more than 49 days.
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(1);
+
     private readonly Dictionary<string, (long Timestamp, long FirstMs)> _origins = [];
 
     /// <summary>Completes when the event is due.</summary>
-    public Task WaitAsync(UtteranceEvent e, CancellationToken cancellationToken)
+    public async Task WaitAsync(UtteranceEvent e, CancellationToken cancellationToken)
     {
         if (speed is not { } factor || e.StartMs is not { } startMs)
         {
-            return Task.CompletedTask;
+            return;
         }
 
         if (!_origins.TryGetValue(e.ConversationId, out var origin))
         {
             _origins.Add(e.ConversationId, (timeProvider.GetTimestamp(), startMs));
-            return Task.CompletedTask;
+            return;
         }
 
-        var due = TimeSpan.FromMilliseconds((startMs - origin.FirstMs) / factor);
+        var dueMs = ((double)startMs - origin.FirstMs) / factor;
+        var due = dueMs <= 0 ? TimeSpan.Zero
+            : dueMs >= TimeSpan.MaxValue.TotalMilliseconds ? TimeSpan.MaxValue
+            : TimeSpan.FromMilliseconds(dueMs);
         var wait = due - timeProvider.GetElapsedTime(origin.Timestamp);
-        return wait > TimeSpan.Zero ? Task.Delay(wait, timeProvider, cancellationToken) : Task.CompletedTask;
+        while (wait > LongestDelay)
+        {
+            await Task.Delay(LongestDelay, timeProvider, cancellationToken);
+            wait = due - timeProvider.GetElapsedTime(origin.Timestamp);
+        }
+
+        if (wait > TimeSpan.Zero)
+        {
+            await Task.Delay(wait, timeProvider, cancellationToken);
+        }
     }
 }

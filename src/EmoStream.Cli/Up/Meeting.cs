@@ -26,6 +26,18 @@ internal sealed class Meeting
     /// <summary>Utterances that the whole timeline has, retracted ones included.</summary>
     public int Utterances => _expected.Count;
 
+    /// <summary>What the whole timeline has, in words.</summary>
+    public string Summary
+    {
+        get
+        {
+            var retracted = _expected.Values.Count(text => text is null);
+            return retracted == 0
+                ? FormattableString.Invariant($"{Utterances} utterances, all final")
+                : FormattableString.Invariant($"{Utterances - retracted} utterances, {retracted} retracted");
+        }
+    }
+
     /// <summary>Utterances that are not settled yet.</summary>
     public int Open => _open.Count;
 

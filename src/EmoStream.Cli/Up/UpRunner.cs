@@ -131,7 +131,7 @@ internal sealed class UpRunner(Terminal terminal, UpSettings settings)
         }
 
         terminal.Out.Write(TimelineTable.Whole(whole));
-        terminal.Out.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"{meeting.Utterances} utterances, all final; first entry {_firstEntry?.TotalSeconds:F1} s after process start.");
+        terminal.Out.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"{meeting.Summary}; first entry {_firstEntry?.TotalSeconds:F1} s after process start.");
         return ExitCode.Ok;
     }
 
@@ -172,7 +172,7 @@ internal sealed class UpRunner(Terminal terminal, UpSettings settings)
 
     private string Caption(Meeting meeting, Uri address)
     {
-        var state = meeting.Open == 0 ? "all final" : string.Create(CultureInfo.InvariantCulture, $"{meeting.Utterances - meeting.Open} of {meeting.Utterances} final");
+        var state = meeting.Open == 0 ? meeting.Summary : string.Create(CultureInfo.InvariantCulture, $"{meeting.Utterances - meeting.Open} of {meeting.Utterances} final");
         var first = _firstEntry is { } time ? string.Create(CultureInfo.InvariantCulture, $"; first entry {time.TotalSeconds:F1} s after process start") : "";
         return $"{meeting.ConversationId}: {state}{first} | {address} | Ctrl+C ends";
     }

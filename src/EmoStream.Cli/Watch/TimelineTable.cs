@@ -118,5 +118,16 @@ internal static class TimelineTable
     private static Style Dim(TimelineEntry entry) => entry.Status == EntryStatus.Final ? Style.Plain : new Style(decoration: Decoration.Dim);
 
     private static string Time(long? milliseconds)
-        => milliseconds is { } ms ? TimeSpan.FromMilliseconds(ms).ToString(ms >= 3_600_000 ? @"h\:mm\:ss" : @"mm\:ss", CultureInfo.InvariantCulture) : "--:--";
+    {
+        if (milliseconds is not { } ms)
+        {
+            return "--:--";
+        }
+
+        // Whole seconds that have passed, as on the page; integers, because a TimeSpan ends before the last valid time.
+        var (minutes, seconds) = Math.DivRem(ms / 1000, 60);
+        return minutes < 60
+            ? string.Create(CultureInfo.InvariantCulture, $"{minutes:00}:{seconds:00}")
+            : string.Create(CultureInfo.InvariantCulture, $"{minutes / 60}:{minutes % 60:00}:{seconds:00}");
+    }
 }

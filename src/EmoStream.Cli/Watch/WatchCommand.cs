@@ -1,6 +1,7 @@
 using System.CommandLine;
 using EmoStream.Client.Read;
 using Microsoft.Extensions.Options;
+using Spectre.Console;
 
 namespace EmoStream.Cli.Watch;
 
@@ -39,8 +40,7 @@ internal static class WatchCommand
             var client = new TimelineClient(http, Options.Create(new TimelineClientOptions { BaseAddress = address, TokenProvider = Token }));
             try
             {
-                await new TimelineDisplay(terminal, () => id)
-                    .RunAsync(client.FollowAsync(id, parsed.GetValue(after), cancellationToken: cancellationToken), static _ => false);
+                await FollowAsync(terminal, client, id, parsed.GetValue(after), cancellationToken);
                 return ExitCode.Ok;
             }
             catch (Exception e) when (e is TimelineRequestException or HttpRequestException)
@@ -50,6 +50,24 @@ internal static class WatchCommand
             }
         });
         return command;
+    }
+
+    private static async Task FollowAsync(Terminal terminal, TimelineClient client, string id, long after, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                // A display of its own each time: after a rewind the change numbers begin again.
+                await new TimelineDisplay(terminal, () => id).RunAsync(client.FollowAsync(id, after, cancellationToken), static _ => false);
+                return;
+            }
+            catch (ConversationRewoundException)
+            {
+                terminal.Err.WriteLine("The conversation was rewound, or its last change is before --after: starting from its beginning.");
+                after = 0;
+            }
+        }
     }
 
     private static ValueTask<string?> Token(CancellationToken cancellationToken) => new(Environment.GetEnvironmentVariable(TokenVariable));

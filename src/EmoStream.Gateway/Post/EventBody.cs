@@ -34,6 +34,9 @@ internal static class EventBody
     public const string Json = "application/json";
     public const string JsonLines = "application/x-ndjson";
 
+    /// <summary>What to tell who sends something else.</summary>
+    public const string Expected = $"Send content-type: {Json} or {JsonLines}.";
+
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
 
     public static EventBodyFormat? FormatOf(string? contentType) => MediaTypeHeaderValue.TryParse(contentType, out var type)
@@ -164,7 +167,7 @@ internal static class EventBody
         {
             // Its message may quote the body.
             document = null!;
-            reason = FormattableString.Invariant($"not-json: invalid at line {e.LineNumber}, byte {e.BytePositionInLine}");
+            reason = FormattableString.Invariant($"not-json: invalid at line {e.LineNumber + 1}, byte {e.BytePositionInLine}");
             return false;
         }
         catch (InvalidOperationException)

@@ -42,7 +42,7 @@ internal static class PostEndpoint
         var limits = options.Value;
         if (EventBody.FormatOf(context.Request.ContentType) is not { } format)
         {
-            return TypedResults.Problem($"Send {EventBody.Json} or {EventBody.JsonLines}.", statusCode: StatusCodes.Status415UnsupportedMediaType);
+            return TypedResults.Problem(EventBody.Expected, statusCode: StatusCodes.Status415UnsupportedMediaType);
         }
 
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
@@ -51,7 +51,17 @@ internal static class PostEndpoint
             size.MaxRequestBodySize = limits.MaxBodyBytes + Slack;
         }
 
-        using var body = await LimitedBody.ReadAsync(context.Request, limits.MaxBodyBytes, context.RequestAborted);
+        LimitedBody? read;
+        try
+        {
+            read = await LimitedBody.ReadAsync(context.Request, limits.MaxBodyBytes, context.RequestAborted);
+        }
+        catch (BadHttpRequestException e)
+        {
+            return TypedResults.Problem("The body is malformed, too slow or ends early.", statusCode: e.StatusCode);
+        }
+
+        using var body = read;
         if (body is null)
         {
             return TypedResults.Problem($"At most {limits.MaxBodyBytes} bytes.", statusCode: StatusCodes.Status413PayloadTooLarge);

@@ -15,6 +15,7 @@ public sealed class CommandLineTests
     [InlineData("replay", "a.jsonl", "--speed", "quick")]
     [InlineData("replay", "a.jsonl", "--features", "face")]
     [InlineData("replay", "a.jsonl", "--features", "smell=a@1")]
+    [InlineData("replay", "a.jsonl", "--conversation-prefix", "{")]
     [InlineData("watch")]
     [InlineData("watch", "c", "--gateway", "not an address")]
     [InlineData("watch", "c", "--after", "-1")]
@@ -47,6 +48,14 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task Help_OfReplay_NamesTheDefaultSpeedOnce()
+    {
+        var (_, output, _) = await CliRun.RunAsync("replay", "--help");
+
+        Assert.Equal(2, output.Split("[default: 1]").Length);
+    }
+
+    [Fact]
     public async Task Help_OfUp_SaysWhatTheEmbeddedServersCannotDo()
     {
         var (_, output, _) = await CliRun.RunAsync("up", "--help");
@@ -64,6 +73,34 @@ public sealed class CommandLineTests
 
         Assert.Equal(1, exitCode);
         Assert.Contains("/no/such/file.jsonl: no such file", error);
+    }
+
+    [Theory]
+    [InlineData(256)]
+    [InlineData(250)]
+    public async Task Replay_PrefixThatMakesIdsTooLong_Returns2AndNamesTheOption(int length)
+    {
+        using var directory = new TemporaryDirectory();
+        var file = directory.Write("a.jsonl", """{"conversationId":"weekly-planning","utteranceId":"u1","speaker":"Ana","text":"Hi."}""");
+
+        var (exitCode, _, error) = await CliRun.RunAsync("replay", file, "--conversation-prefix", new string('p', length), "--kafka", "127.0.0.1:1");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("--conversation-prefix", error);
+        Assert.DoesNotContain("unexpected", error);
+    }
+
+    [Theory]
+    [InlineData("replay")]
+    [InlineData("evaluate")]
+    public async Task Run_DirectoryAsFile_Returns1AndSaysSo(string command)
+    {
+        using var directory = new TemporaryDirectory();
+
+        var (exitCode, _, error) = await CliRun.RunAsync(command, directory.Root);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains($"{directory.Root}: is a directory", error);
     }
 
     [Fact]

@@ -71,6 +71,16 @@ public sealed class EventBodyTests
         Assert.Equal(1, problem!.Value.Index);
     }
 
+    [Theory]
+    [InlineData("{oops", 1)]
+    [InlineData("{\n  \"utteranceId\": oops", 2)]
+    public void Parse_BrokenJson_CountsLinesFrom1(string body, int line)
+    {
+        var (_, problem) = Parse(body);
+
+        Assert.StartsWith($"not-json: invalid at line {line},", problem!.Value.Reason, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Parse_MoreThanAllowed_IsRefused()
     {

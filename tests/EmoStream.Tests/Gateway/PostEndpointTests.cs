@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 
 namespace EmoStream.Tests.Gateway;
@@ -63,7 +64,25 @@ public sealed class PostEndpointTests(GatewayFixture fixture) : IClassFixture<Ga
     {
         using var response = await PostAsync(Event, contentType);
 
-        await ReadEndpointsTests.AssertProblemAsync(response, HttpStatusCode.UnsupportedMediaType);
+        var problem = await ReadEndpointsTests.AssertProblemAsync(response, HttpStatusCode.UnsupportedMediaType);
+        Assert.Contains("content-type: application/json", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Post_BrokenChunk_IsAnsweredWithItsStatus()
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(fixture.Gateway.Address.Host, fixture.Gateway.Address.Port, Cancelled);
+        const string Request = "POST /v1/conversations/c/utterances HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" +
+            "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+        var stream = client.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(Request), Cancelled);
+
+        using var reader = new StreamReader(stream);
+        var response = await reader.ReadToEndAsync(Cancelled);
+
+        Assert.StartsWith("HTTP/1.1 400 ", response, StringComparison.Ordinal);
+        Assert.Contains("The body is malformed", response, StringComparison.Ordinal);
     }
 
     private async Task<HttpResponseMessage> PostAsync(string body, string contentType = "application/json", bool chunked = false)

@@ -51,6 +51,31 @@ public sealed class ReadEndpointsTests(GatewayFixture fixture) : IClassFixture<G
         Assert.Null(await Client().GetTimelineAsync("nobody", Cancelled));
     }
 
+    [Theory]
+    [InlineData("/../nobody/timeline")]
+    [InlineData("/%2E%2E/nobody/timeline")]
+    public async Task Timeline_DotSegmentsBehindAnotherConversation_Is400(string rest)
+    {
+        await using var writer = await TimelineWriter.OpenAsync(fixture.Redis);
+        await writer.WriteAsync(writer.Entry("u1"));
+
+        using var response = await Http.GetAsync(Raw($"/v1/conversations/{Uri.EscapeDataString(writer.ConversationId)}{rest}"), Cancelled);
+
+        await AssertProblemAsync(response, HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task Timeline_PathInOtherCase_FindsTheSameConversation()
+    {
+        // Only the raw target tells this escaped percent sign from a slash.
+        await using var writer = await TimelineWriter.OpenAsync(fixture.Redis, $"50%2Foff{Guid.NewGuid():N}");
+        await writer.WriteAsync(writer.Entry("u1"));
+
+        using var response = await Http.GetAsync(Raw($"/V1/Conversations/{Uri.EscapeDataString(writer.ConversationId)}/timeline"), Cancelled);
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
     [Fact]
     public async Task AnyPath_IdTooLongOrWithBraces_Is400()
     {
@@ -138,6 +163,9 @@ public sealed class ReadEndpointsTests(GatewayFixture fixture) : IClassFixture<G
         Assert.Equal((int)status, problem.GetProperty("status").GetInt32());
         return problem;
     }
+
+    private Uri Raw(string path) =>
+        new(Http.BaseAddress!.GetLeftPart(UriPartial.Authority) + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
 
     private TimelineClient Client() => new(Http, Options.Create(new TimelineClientOptions { BaseAddress = fixture.Gateway.Address }));
 }

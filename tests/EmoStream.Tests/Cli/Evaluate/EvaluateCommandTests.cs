@@ -89,7 +89,7 @@ public sealed class EvaluateCommandTests : IDisposable
         var (exitCode, _, error) = await CliRun.RunAsync("evaluate", _directory.Write("dev.jsonl", lines), "--bundle", CliRun.TinyBundle);
 
         Assert.Equal(1, exitCode);
-        Assert.Contains("line 2: unknown label 'hunger'", error);
+        Assert.Contains("dev.jsonl line 2: unknown label 'hunger'", error);
     }
 
     [Fact]
@@ -98,7 +98,21 @@ public sealed class EvaluateCommandTests : IDisposable
         var (exitCode, _, error) = await CliRun.RunAsync("evaluate", _directory.Write("dev.jsonl", [.. Lines(2), "{oops"]), "--bundle", CliRun.TinyBundle);
 
         Assert.Equal(1, exitCode);
-        Assert.Contains("line 3: not-json", error);
+        Assert.Contains("dev.jsonl line 3: not-json", error);
+    }
+
+    [Theory]
+    [InlineData("""{"conversationId":"c","utteranceId":"u1","speaker":{"id":"s"},"text":"good"}""")]
+    [InlineData]
+    public async Task Evaluate_NoLabelInTheFile_Returns1AndSaysSo(params string[] lines)
+    {
+        var file = _directory.Write("plain.jsonl", lines);
+
+        var (exitCode, output, error) = await CliRun.RunAsync("evaluate", file, "--bundle", CliRun.TinyBundle);
+
+        Assert.Equal(1, exitCode);
+        Assert.Empty(output);
+        Assert.Contains($"error: {file}: no line has a label", error);
     }
 
     public void Dispose() => _directory.Dispose();

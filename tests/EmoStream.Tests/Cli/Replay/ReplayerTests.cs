@@ -40,6 +40,36 @@ public sealed class ReplayerTests : IDisposable
         Assert.False(pacer.WaitAsync(Event("a", 6_000), TestContext.Current.CancellationToken).IsCompleted);
     }
 
+    [Fact]
+    public async Task Wait_TimesAtTheEndsOfTheRange_WaitsForDaysAndDoesNotOverflow()
+    {
+        var clock = new FakeTimeProvider();
+        var pacer = new ReplayPacer(clock, speed: 0.001);
+        await pacer.WaitAsync(Event("a", long.MinValue), TestContext.Current.CancellationToken);
+        await pacer.WaitAsync(Event("b", long.MaxValue), TestContext.Current.CancellationToken);
+
+        var never = pacer.WaitAsync(Event("a", long.MaxValue), TestContext.Current.CancellationToken);
+        Assert.True(pacer.WaitAsync(Event("b", 0), TestContext.Current.CancellationToken).IsCompletedSuccessfully);
+        clock.Advance(TimeSpan.FromDays(100));
+
+        Assert.False(never.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Wait_LongerThanOneTimer_EndsWhenDue()
+    {
+        var clock = new FakeTimeProvider();
+        var pacer = new ReplayPacer(clock, speed: 1);
+        await pacer.WaitAsync(Event("a", 0), TestContext.Current.CancellationToken);
+
+        var late = pacer.WaitAsync(Event("a", 36 * 3_600_000L), TestContext.Current.CancellationToken);
+        clock.Advance(TimeSpan.FromDays(1));
+        Assert.False(late.IsCompleted);
+        clock.Advance(TimeSpan.FromDays(1));
+
+        await late.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+    }
+
     [Theory]
     [InlineData(null, 99_000L)]
     [InlineData(1.0, null)]

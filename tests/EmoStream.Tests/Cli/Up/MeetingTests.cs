@@ -44,6 +44,17 @@ public sealed class MeetingTests : IDisposable
     }
 
     [Theory]
+    [InlineData("""{"conversationId":"c","utteranceId":"u2","kind":"retraction"}""", "1 utterances, 1 retracted")]
+    [InlineData("""{"conversationId":"c","kind":"end"}""", "2 utterances, all final")]
+    public void Summary_CountsRetractedOnesApart(string last, string summary)
+    {
+        using var directory = new TemporaryDirectory();
+        string Utterance(string id) => $$"""{"conversationId":"c","utteranceId":"{{id}}","speaker":{"id":"s"},"text":"Hi."}""";
+
+        Assert.Equal(summary, Meeting.Load(directory.Write("meeting.jsonl", Utterance("u1"), Utterance("u2"), last)).Summary);
+    }
+
+    [Theory]
     [InlineData("""{"conversationId":"d","utteranceId":"u1","speaker":{"id":"s"},"text":"x"}""", "line 2 starts a second conversation")]
     [InlineData("{", "line 2: not-json")]
     public void Load_NotOneValidConversation_Throws(string second, string expected)

@@ -56,6 +56,14 @@ public sealed class TimelineTableTests
         Assert.True(text.Split('\n').Length <= 20);
     }
 
+    [Theory]
+    [InlineData(213_999L, "03:33 ")]
+    [InlineData(3_599_999L, "59:59 ")]
+    [InlineData(90_061_500L, "25:01:01 ")]
+    [InlineData(long.MaxValue, "2562047788015:12:55 ")]
+    public void Line_Time_IsInWholeSecondsThatHavePassed(long startMs, string time)
+        => Assert.StartsWith(time, TimelineTable.Line(Entry(0, change: 1, label: "joy") with { StartMs = startMs }), StringComparison.Ordinal);
+
     [Fact]
     public void ColorOf_UnknownLabel_IsStable() => Assert.Equal(LabelStyle.ColorOf("boredom"), LabelStyle.ColorOf("boredom"));
 
