@@ -145,6 +145,11 @@ def _groups(model: Classifier, o: FinetuneOptions) -> list[dict]:
     return [{"params": ps, "lr": rate, "base": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()]
 
 
+def history_of(path: Path) -> dict[str, int]:
+    """The stages behind an encoder, each with its seed; none behind a published one."""
+    return {} if path.is_dir() else checkpoint.load(path).get("history", {})
+
+
 def load_encoder(path: Path) -> Bert:
     """An encoder from a pretrained directory or from a fine-tuned checkpoint."""
     if path.is_dir():
@@ -157,8 +162,12 @@ def load_encoder(path: Path) -> Bert:
     return encoder
 
 
-def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, start: Path, out: Path, seed: int) -> dict:
-    """Runs to the end, resuming from out/checkpoint.pt when it is there; writes out/encoder.pt and returns dev figures."""
+def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, start: Path, out: Path, seed: int,
+             history: dict[str, int] | None = None) -> dict:
+    """Runs to the end, resuming from out/checkpoint.pt when it is there; writes out/encoder.pt and returns dev figures.
+
+    `history` (stage to seed, this one included) is stored with the weights, for the manifests of bundles made of them.
+    """
     if o.labels not in ("one", "many"):
         raise UserError('finetune.labels must be "one" or "many"')
     many = o.labels == "many"
@@ -241,5 +250,5 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
     averaged.load_state_dict(average.values)
     figures = figures or figures_of(averaged, held, many)
     checkpoint.save(out / "encoder.pt", encoder=averaged.encoder.state_dict(), head=averaged.head.state_dict(),
-                    config=encoder.config.to_json(), labels=labels, dev=figures, seed=seed)
+                    config=encoder.config.to_json(), labels=labels, dev=figures, seed=seed, history=history or {})
     return figures
