@@ -44,7 +44,7 @@ def calibrate(model: ContextModel, held: list[Dialogue], look_ahead: int, covera
 
     A set of labels is offered only where calibration on other dialogues kept the promise; elsewhere the threshold is left out.
     """
-    temperatures, uniform, thresholds, figures = {}, {}, {}, {}
+    temperatures, thresholds, figures = {}, {}, {}
     names = [m.name for m in model.modalities]
     for size in range(1, len(names) + 1):
         for subset in itertools.combinations(range(len(names)), size):
@@ -54,13 +54,11 @@ def calibrate(model: ContextModel, held: list[Dialogue], look_ahead: int, covera
             logits = [x[r] for x, r in zip(predict(model, held, look_ahead, subset), rows)]
             labels = [d.label[r] for d, r in zip(held, rows)]
             x, y = np.concatenate(logits), np.concatenate(labels)
-            fitted = calibration.fit(x, y).rounded()
-            p = fitted.apply(x)
+            t = round(calibration.fit_temperature(x, y), 4)
+            p = metrics.softmax(x / t)
             away = calibration.held_out(logits, labels, coverage, seed)
             key = "+".join(sorted((names[m] for m in subset), key=MODALITIES.index))
-            temperatures[key] = fitted.temperature
-            if fitted.uniform > 0:
-                uniform[key] = fitted.uniform
+            temperatures[key] = t
             threshold = math.floor(calibration.conformal_threshold(p, y, coverage) * 1e6) / 1e6
             if away and threshold > 0 and abs(away["coverage"] - coverage) <= COVERAGE_MISS:
                 thresholds[key] = threshold
@@ -69,5 +67,4 @@ def calibrate(model: ContextModel, held: list[Dialogue], look_ahead: int, covera
                             "nll": calibration.nll(p, y), "ece": calibration.ece(p, y),
                             "eceBeforeCalibration": calibration.ece(metrics.softmax(x), y),
                             "eceOfPerfectModel": {"mean": perfect[0], "percentile95": perfect[1]}, "heldOut": away}
-    return {"temperatures": temperatures, **({"uniform": uniform} if uniform else {}),
-            "conformal": {"coverage": coverage, "thresholds": thresholds}}, figures
+    return {"temperatures": temperatures, "conformal": {"coverage": coverage, "thresholds": thresholds}}, figures
