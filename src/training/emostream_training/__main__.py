@@ -54,15 +54,17 @@ def _parser() -> argparse.ArgumentParser:
             "finetune --config configs/meld.toml --data train.tokens.jsonl --dev dev.tokens.jsonl --encoder minilm --out run/text",
             ("--config", path(config)),
             ("--data", path("training texts with `tokens`, JSON Lines")), ("--dev", path("held-out texts with `tokens`")),
-            ("--encoder", path("where to start: a directory with config.json and .npz, or encoder.pt of an earlier run")),
-            ("--out", path("directory of the run: encoder.pt, train.csv, dev.csv, checkpoint.pt")), ("--seed", SEED))
+            ("--encoder", path("where to start: a Hugging Face encoder directory (BERT, RoBERTa, XLM-RoBERTa, DeBERTa v2/v3), or encoder.pt of an earlier run")),
+            ("--out", path("directory of the run: encoder.pt, train.csv, dev.csv, checkpoint.pt")), ("--seed", SEED),
+            ("--device", dict(default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto: CUDA where torch sees it)")))
     command("encoder", "Export an encoder as a bundle that only encodes, for `emostream features --bundle`.",
             "encoder --config configs/meld.toml --encoder run/text/encoder.pt --vocabulary minilm/vocab.txt --out run/encoder",
             ("--config", path(config)),
-            ("--encoder", path("a directory with config.json and .npz, or encoder.pt of a run")),
-            ("--vocabulary", path("the encoder's WordPiece vocab.txt")),
+            ("--encoder", path("a Hugging Face encoder directory, or encoder.pt of a run")),
+            ("--vocabulary", path("directory with the encoder's tokenizer files, or vocab.txt of a BERT (default: --encoder)", required=False)),
             ("--space", dict(metavar="NAME@N", help="name of the descriptors' vector space (default: that of text in [dataset])")),
             ("--max-tokens", dict(type=int, default=128, metavar="N", help="longest text in tokens (default: 128)")),
+            ("--weights", dict(default="int8", metavar="KIND", help="how matrices are stored: int8 or float32 (default: int8)")),
             ("--out", path("directory of the bundle")))
     command("train", "Train the context model on features; resumes when --out holds a checkpoint.",
             "train --data features.jsonl --encoder infra/models/general --out run",

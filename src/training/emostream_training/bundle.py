@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .assess import calibrate, choose_look_ahead
-from .bert import Bert
 from .context import ContextModel
 from .dataset import Description, Dialogue
 from .errors import UserError
 from .export_context import export_context
 from .export_encoder import export_encoder
+from .huggingface import Encoder
 from .meetings import read_manifest
 from .model_card import card
+from .tokenizer import read_tokenizer
 from .train import predict
 
-ENCODER, CONTEXT, VOCABULARY = "text-encoder.onnx", "context.onnx", "vocab.txt"
+ENCODER, CONTEXT = "text-encoder.onnx", "context.onnx"
 
 
 @dataclass(frozen=True)
@@ -40,27 +41,24 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write_encoder_bundle(encoder: Bert, vocabulary: Path, space: str, license: str, labels: tuple[str, ...], max_tokens: int,
-                         out: Path, seeds: dict[str, int] | None = None) -> dict:
+def write_encoder_bundle(encoder: Encoder, vocabulary: Path, space: str, license: str, labels: tuple[str, ...], max_tokens: int,
+                         weights: str, out: Path, seeds: dict[str, int] | None = None) -> dict:
     """A bundle without a context model: enough for `emostream features`, which training starts from."""
-    if not vocabulary.is_file():
-        raise UserError(f"{vocabulary}: no such file")
-    words = sum(1 for _ in open(vocabulary, encoding="utf-8"))
-    if words != encoder.config.vocab_size:
-        raise UserError(f"{vocabulary}: has {words} words, the encoder {encoder.config.vocab_size}")
+    tokenizer = read_tokenizer(encoder.config, vocabulary)
     if not 3 <= max_tokens <= encoder.config.max_position_embeddings:
         raise UserError(f"--max-tokens must be 3 to {encoder.config.max_position_embeddings}")
     out.mkdir(parents=True, exist_ok=True)
-    export_encoder(encoder, out / ENCODER, max_tokens)
-    if vocabulary.resolve() != (out / VOCABULARY).resolve():
-        shutil.copyfile(vocabulary, out / VOCABULARY)
+    export_encoder(encoder, out / ENCODER, max_tokens, weights)
+    for file, source in tokenizer.files.items():
+        if source.resolve() != (out / file).resolve():
+            shutil.copyfile(source, out / file)
     name, _, version = space.partition("@")
     modality = {"name": "text", "featureSpace": space, "dimension": encoder.dimension,
-                "encoder": {"model": ENCODER, "tokenizer": "wordpiece", "vocabulary": VOCABULARY, "lowercase": True,
-                            "maxTokens": max_tokens}}
+                "encoder": {"model": ENCODER, **tokenizer.manifest, "maxTokens": max_tokens}}
     manifest = {"name": name.replace("/", "-"), "version": f"{version or 0}.0.0", "license": license,
                 "description": "An encoder without a context model, for writing features.", "labels": list(labels),
-                "modalities": [modality], "training": {"seeds": seeds or {}}, "files": {f: sha256(out / f) for f in (ENCODER, VOCABULARY)}}
+                "modalities": [modality], "training": {"seeds": seeds or {}},
+                "files": {f: sha256(out / f) for f in (ENCODER, *tokenizer.files)}}
     _write(manifest, out)
     return manifest
 

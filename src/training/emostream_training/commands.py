@@ -12,8 +12,9 @@ from .config import parse, read_toml
 from .context import ContextOptions
 from .dataset import MODALITIES, Description, group, read_dialogues, read_utterances
 from .errors import UserError
-from .finetune import FinetuneOptions, history_of, load_encoder
+from .finetune import FinetuneOptions, choose_device, history_of
 from .finetune import finetune as run_finetune
+from .huggingface import load_encoder
 from .losses import LossOptions
 from .meetings import describe, hold_out, options, read_manifest, read_record, unchanged, write_record
 from .train import TrainOptions, fit, load_context
@@ -34,7 +35,7 @@ def finetune(a: argparse.Namespace) -> None:
     description = _description(config, a.config)
     o = parse(FinetuneOptions, _table(config, "finetune", a.config), f"{a.config}: [finetune]")
     history = {**history_of(a.encoder), description.name: a.seed}
-    figures = run_finetune(o, list(description.labels), a.data, a.dev, a.encoder, a.out, a.seed, history)
+    figures = run_finetune(o, list(description.labels), a.data, a.dev, a.encoder, a.out, a.seed, choose_device(a.device), history)
     print(json.dumps({"encoder": str(a.out / "encoder.pt"), "dev": figures}))
 
 
@@ -44,8 +45,9 @@ def encoder(a: argparse.Namespace) -> None:
     space = a.space or next((m.feature_space for m in description.modalities if m.name == "text"), None)
     if space is None:
         raise UserError(f"{a.config}: [dataset] describes no text modality; give --space")
-    manifest = write_encoder_bundle(load_encoder(a.encoder), a.vocabulary, space, str(_table(config, "bundle", a.config).get("license")),
-                                    description.labels, a.max_tokens, a.out, history_of(a.encoder))
+    manifest = write_encoder_bundle(load_encoder(a.encoder), a.vocabulary or a.encoder, space,
+                                    str(_table(config, "bundle", a.config).get("license")), description.labels, a.max_tokens, a.weights,
+                                    a.out, history_of(a.encoder))
     print(json.dumps({"bundle": str(a.out), "files": manifest["files"]}))
 
 
