@@ -11,6 +11,8 @@ public sealed class ThreeCommandsTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
+    private static readonly string Encoder = Checkout.At("infra", "models", "meld");
+
     // Labels that no shipped bundle knows, each told by its words.
     private static readonly Dictionary<string, string[]> Sayings = new()
     {
@@ -29,8 +31,8 @@ public sealed class ThreeCommandsTests : IDisposable
         var meetings = WriteMeetings(24, 6);
 
         // 1. The three commands.
-        await EmoStreamAsync("features", meetings, "--bundle", Checkout.At("infra", "models", "general"), "--out", At("features.jsonl"));
-        await TrainingAsync(python, "train", "--data", At("features.jsonl"), "--encoder", Checkout.At("infra", "models", "general"), "--out", At("run"));
+        await EmoStreamAsync("features", meetings, "--bundle", Encoder, "--out", At("features.jsonl"));
+        await TrainingAsync(python, "train", "--data", At("features.jsonl"), "--encoder", Encoder, "--out", At("run"));
         await TrainingAsync(python, "bundle", "--run", At("run"), "--out", At("my-bundle"), "--logits", At("logits.json"));
 
         // 2. It serves.
