@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
             ("--data", path("training texts with `tokens`, JSON Lines")), ("--dev", path("held-out texts with `tokens`")),
             ("--encoder", path("where to start: a Hugging Face encoder directory (BERT, RoBERTa, XLM-RoBERTa, DeBERTa v2/v3), or encoder.pt of an earlier run")),
             ("--out", path("directory of the run: encoder.pt, train.csv, dev.csv, checkpoint.pt")), ("--seed", SEED),
+            ("--epochs", dict(type=int, metavar="N", help="instead of the configuration's")),
             ("--device", dict(default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto: CUDA where torch sees it)")))
     command("encoder", "Export an encoder as a bundle that only encodes, for `emostream features --bundle`.",
             "encoder --config configs/meld.toml --encoder run/text/encoder.pt --vocabulary minilm/vocab.txt --out run/encoder",

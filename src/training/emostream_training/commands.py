@@ -5,6 +5,7 @@ import argparse
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from .bundle import BundleOptions, write_bundle, write_encoder_bundle
@@ -34,6 +35,7 @@ def finetune(a: argparse.Namespace) -> None:
     config = read_toml(a.config)
     description = _description(config, a.config)
     o = parse(FinetuneOptions, _table(config, "finetune", a.config), f"{a.config}: [finetune]")
+    o = replace(o, epochs=a.epochs) if a.epochs else o
     history = {**history_of(a.encoder), description.name: a.seed}
     figures = run_finetune(o, list(description.labels), a.data, a.dev, a.encoder, a.out, a.seed, choose_device(a.device), history)
     print(json.dumps({"encoder": str(a.out / "encoder.pt"), "dev": figures}))
