@@ -182,7 +182,7 @@ def test_random_model_of_random_size_is_exported_exactly(describe, tmp_path, see
     heads = rng.choice([1, 2, 4])
     o = ContextOptions(members=rng.randint(1, 2), window=rng.randint(0, 6), look_ahead=rng.randint(0, 4), layers=rng.randint(1, 3), cross=rng.random() < 0.5,
                        joint=rng.choice([0, 5, 16]), recover=rng.random() < 0.7, adaptive=rng.random() < 0.7,
-                       absent=rng.choice(["token", "zero"]), speaker_window=rng.randint(0, 7), width=heads * rng.randint(2, 9),
+                       absent=rng.choice(["token", "zero"]), speaker_window=rng.randint(0, 7), width=heads * rng.randint(8, 12),
                        heads=heads, hidden=rng.randint(3, 20))
     torch.manual_seed(seed)
     model = ContextModel(describe(*modalities).modalities, len(LABELS), o).eval()
@@ -192,8 +192,8 @@ def test_random_model_of_random_size_is_exported_exactly(describe, tmp_path, see
     export_context(again, tmp_path / "context.onnx")
     for batch, rows in ((1, 1), (rng.randint(1, 4), rng.randint(2, 20))):
         x = make(modalities, batch, rows, seed, rng.randint(0, o.look_ahead))
-        for i in x["inputs"]:
-            i *= 10 ** torch.randint(-3, 3, i.shape)
+        for i, m in zip(x["inputs"], model.modalities):
+            i *= 10.0 ** torch.randint(-3, 4, i.shape) if m.transform == "log" else 1.0
         equal(onnx_run(model, tmp_path / "context.onnx", x), torch_run(model, x))
 
 
