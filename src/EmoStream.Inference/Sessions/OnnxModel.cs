@@ -15,7 +15,13 @@ internal sealed class OnnxModel : IDisposable
     private readonly string[] _inputs;
     private readonly string[] _outputs;
 
-    public OnnxModel(ModelBundle bundle, string file, ExecutionProviders providers, TensorSpec[] inputs, TensorSpec[] outputs)
+    /// <param name="bundle">Where the file lies.</param>
+    /// <param name="file">The model.</param>
+    /// <param name="providers">What to run on.</param>
+    /// <param name="inputs">All that the model takes.</param>
+    /// <param name="outputs">What it must give, in the order of <see cref="Run(OrtValue[], OrtValue[])"/>.</param>
+    /// <param name="extras">What it may give; a run computes them only when asked to.</param>
+    public OnnxModel(ModelBundle bundle, string file, ExecutionProviders providers, TensorSpec[] inputs, TensorSpec[] outputs, params TensorSpec[] extras)
     {
         try
         {
@@ -29,7 +35,7 @@ internal sealed class OnnxModel : IDisposable
         try
         {
             Check(file, "input", inputs, _session.InputMetadata);
-            Check(file, "output", outputs, _session.OutputMetadata);
+            Check(file, "output", [.. outputs, .. extras.Where(spec => _session.OutputMetadata.ContainsKey(spec.Name))], _session.OutputMetadata);
         }
         catch
         {
@@ -44,12 +50,18 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>What the session runs on: <see cref="ExecutionProviders.Cpu"/> or <see cref="ExecutionProviders.Cuda"/>.</summary>
     public string Provider { get; }
 
+    /// <summary>Size of the last side of an output; null when the model does not give it, -1 when it is free.</summary>
+    public int? WidthOf(string output) => _session.OutputMetadata.TryGetValue(output, out var found) ? found.Dimensions[^1] : null;
+
     /// <summary>Runs into preallocated outputs; the tensors, in the order of the specs, are released.</summary>
-    public void Run(OrtValue[] inputs, OrtValue[] outputs)
+    public void Run(OrtValue[] inputs, OrtValue[] outputs) => Run(inputs, _outputs, outputs);
+
+    /// <summary>Runs for the named outputs instead of the required ones.</summary>
+    public void Run(OrtValue[] inputs, string[] names, OrtValue[] outputs)
     {
         try
         {
-            _session.Run(_runOptions, _inputs, inputs, _outputs, outputs);
+            _session.Run(_runOptions, _inputs, inputs, names, outputs);
         }
         finally
         {
