@@ -56,15 +56,7 @@ internal sealed class ContextModel : IDisposable
                 new("weights", TensorElementType.Float, -1, -1, modalities.Length),
             ],
             DiagnosticOutputs.Specs(_description));
-        try
-        {
-            _diagnostics = new(_model, bundle.Manifest.Context.Model, modalities.Length);
-        }
-        catch
-        {
-            _model.Dispose();
-            throw;
-        }
+        _diagnostics = new(_model, ["logits", "weights"], _description);
     }
 
     /// <summary>Scores the segments in one run, padded to <paramref name="rows"/>.</summary>
@@ -90,14 +82,13 @@ internal sealed class ContextModel : IDisposable
         var logits = _logits.Take(segments.Length * rows * labels);
         var weights = _weights.Take(segments.Length * rows * modalities);
         var inputs = Inputs(segments.Length, rows);
-        OrtValue[] outputs = [_logits.Tensor([segments.Length, rows, labels]), _weights.Tensor([segments.Length, rows, modalities])];
         if (diagnoses is null)
         {
-            _model.Run(inputs, outputs);
+            _model.Run(inputs, [_logits.Tensor([segments.Length, rows, labels]), _weights.Tensor([segments.Length, rows, modalities])]);
         }
         else
         {
-            _diagnostics.Run(_model, inputs, outputs, segments.Length, rows);
+            _diagnostics.Run(_model, inputs, logits, weights);
         }
 
         // 3. Take the scores out.

@@ -4,7 +4,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace EmoStream.Inference.Sessions;
 
-/// <summary>What a model must take or give. A side of -1 must be free in the model; another must be equal or free.</summary>
+/// <summary>What a model must take or give. A side of -1 must be free in the model, one of 0 may be anything; another must be equal or free.</summary>
 internal sealed record TensorSpec(string Name, TensorElementType Type, params int[] Shape);
 
 /// <summary>An ONNX session whose inputs and outputs were checked against what the bundle says, run by one thread at a time.</summary>
@@ -35,7 +35,7 @@ internal sealed class OnnxModel : IDisposable
         try
         {
             Check(file, "input", inputs, _session.InputMetadata);
-            Check(file, "output", [.. outputs, .. extras.Where(spec => _session.OutputMetadata.ContainsKey(spec.Name))], _session.OutputMetadata);
+            Check(file, "output", [.. outputs, .. extras.Where(spec => Gives(spec.Name))], _session.OutputMetadata);
         }
         catch
         {
@@ -50,23 +50,33 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>What the session runs on: <see cref="ExecutionProviders.Cpu"/> or <see cref="ExecutionProviders.Cuda"/>.</summary>
     public string Provider { get; }
 
-    /// <summary>Size of the last side of an output; null when the model does not give it, -1 when it is free.</summary>
-    public int? WidthOf(string output) => _session.OutputMetadata.TryGetValue(output, out var found) ? found.Dimensions[^1] : null;
+    /// <summary>Whether the model has this output.</summary>
+    public bool Gives(string output) => _session.OutputMetadata.ContainsKey(output);
 
     /// <summary>Runs into preallocated outputs; the tensors, in the order of the specs, are released.</summary>
-    public void Run(OrtValue[] inputs, OrtValue[] outputs) => Run(inputs, _outputs, outputs);
-
-    /// <summary>Runs for the named outputs instead of the required ones.</summary>
-    public void Run(OrtValue[] inputs, string[] names, OrtValue[] outputs)
+    public void Run(OrtValue[] inputs, OrtValue[] outputs)
     {
         try
         {
-            _session.Run(_runOptions, _inputs, inputs, names, outputs);
+            _session.Run(_runOptions, _inputs, inputs, _outputs, outputs);
         }
         finally
         {
             Array.ForEach(inputs, tensor => tensor.Dispose());
             Array.ForEach(outputs, tensor => tensor.Dispose());
+        }
+    }
+
+    /// <summary>Runs for the named outputs, into memory that the caller releases; the inputs are released.</summary>
+    public IDisposableReadOnlyCollection<OrtValue> Run(OrtValue[] inputs, string[] names)
+    {
+        try
+        {
+            return _session.Run(_runOptions, _inputs, inputs, names);
+        }
+        finally
+        {
+            Array.ForEach(inputs, tensor => tensor.Dispose());
         }
     }
 
@@ -99,8 +109,8 @@ internal sealed class OnnxModel : IDisposable
     }
 
     private static bool Fits(int[] expected, int[] found)
-        => expected.Length == found.Length && expected.Zip(found).All(pair => pair.Second == -1 || pair.First == pair.Second);
+        => expected.Length == found.Length && expected.Zip(found).All(pair => pair.First == 0 || pair.Second == -1 || pair.First == pair.Second);
 
     private static string Describe(TensorElementType type, int[] shape)
-        => $"{type}[{string.Join(',', shape.Select(side => side == -1 ? "?" : side.ToString(System.Globalization.CultureInfo.InvariantCulture)))}]";
+        => $"{type}[{string.Join(',', shape.Select(side => side is -1 or 0 ? "?" : side.ToString(System.Globalization.CultureInfo.InvariantCulture)))}]";
 }
