@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using EmoStream.Cli.Evaluate.Plots;
 using EmoStream.Cli.Evaluate.Report;
 using EmoStream.Cli.Input;
 
@@ -14,8 +15,9 @@ internal static class EvaluateCommand
         var bundle = new Option<string?>("--bundle") { Description = "Model bundle to evaluate", HelpName = "DIR" };
         var json = new Option<bool>("--json") { Description = "Print JSON instead of tables" };
         var predictions = new Option<string?>("--predictions") { Description = "Write every prediction to a JSONL file", HelpName = "OUT" };
+        var plots = new Option<string?>("--plots") { Description = "Write figures (PNG and SVG) into a directory", HelpName = "DIR" };
         var features = FeatureSpaces.Option(text: true);
-        var command = new Command("evaluate", "Evaluate a model bundle on annotated conversations.") { file, bundle, json, predictions, features };
+        var command = new Command("evaluate", "Evaluate a model bundle on annotated conversations.") { file, bundle, json, predictions, plots, features };
         command.UseHelp("""
             Examples:
               emostream evaluate dev.jsonl
@@ -41,13 +43,13 @@ internal static class EvaluateCommand
         command.Run(terminal, (parsed, cancellationToken) =>
         {
             var run = new EvaluationRun(terminal, parsed.GetRequiredValue(file), FeatureSpaces.Parse(parsed.GetValue(features)), cancellationToken);
-            Evaluate(terminal, run, ShippedFiles.Bundle(parsed.GetValue(bundle)), parsed.GetValue(predictions), parsed.GetValue(json));
+            Evaluate(terminal, run, ShippedFiles.Bundle(parsed.GetValue(bundle)), parsed.GetValue(predictions), parsed.GetValue(plots), parsed.GetValue(json));
             return Task.FromResult(ExitCode.Ok);
         });
         return command;
     }
 
-    private static void Evaluate(Terminal terminal, EvaluationRun run, string bundle, string? predictions, bool json)
+    private static void Evaluate(Terminal terminal, EvaluationRun run, string bundle, string? predictions, string? plots, bool json)
     {
         var evaluation = run.Evaluate(bundle);
         if (predictions is not null)
@@ -62,6 +64,11 @@ internal static class EvaluateCommand
         }
 
         var report = EvaluationReport.From(evaluation);
+        if (plots is not null)
+        {
+            EvaluationPlots.Write(plots, report);
+        }
+
         if (json)
         {
             report.WriteJson(terminal.Output);
