@@ -20,6 +20,11 @@ public sealed class CommandLineTests
     [InlineData("watch", "c", "--gateway", "not an address")]
     [InlineData("watch", "c", "--after", "-1")]
     [InlineData("evaluate")]
+    [InlineData("evaluate", "a.jsonl", "--features", "text")]
+    [InlineData("evaluate", "a.jsonl", "--compare", "one")]
+    [InlineData("evaluate", "a.jsonl", "--compare", "one", "two", "--bundle", "three")]
+    [InlineData("evaluate", "a.jsonl", "--compare", "one", "two", "--predictions", "out")]
+    [InlineData("replay", "a.jsonl", "--features", "text=text/a@1")]
     [InlineData("features", "a.jsonl")]
     [InlineData("doctor", "--port", "x")]
     public async Task Run_WrongUsage_Returns2AndSaysWhy(params string[] args)

@@ -228,7 +228,7 @@ public sealed class EvaluateModalitiesTests : IDisposable
         return JsonElement.Parse(output);
     }
 
-    private static string[] Lines(Func<int, bool>? text = null, Func<int, bool>? audio = null) => [.. Enumerable.Range(0, 60).Select(i =>
+    internal static string[] Lines(Func<int, bool>? text = null, Func<int, bool>? audio = null) => [.. Enumerable.Range(0, 60).Select(i =>
     {
         var random = new Random(i);
         var vector = string.Join(',', Enumerable.Range(0, 5).Select(_ => ((random.NextDouble() * 4) - 2).ToString("F3", CultureInfo.InvariantCulture)));
