@@ -17,7 +17,7 @@ internal static class ComparisonPlot
         {
             var difference = ways[i].Measures.WeightedF1;
             // Filled strongly only where the interval leaves 0 out.
-            var isClear = difference.Interval is [ > 0, _] or [_, < 0];
+            var isClear = difference.Interval is [> 0, _] or [_, < 0];
             Chart.Interval(plot, -i, difference.Value, difference.Interval, isClear ? Chart.Colors[difference.Value > 0 ? 0 : 1] : Chart.Grey);
             Chart.Note(plot, Cells.Plain(difference.Value, "+0.000;-0.000;0.000"), difference.Value, -i + .16, Alignment.LowerCenter, Colors.Black);
         }

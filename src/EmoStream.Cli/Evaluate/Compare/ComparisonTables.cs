@@ -40,7 +40,7 @@ internal static class ComparisonTables
 
     private static string Words(Difference difference) => difference.Interval switch
     {
-        [ > 0, _] => "is better, beyond what resampling the conversations explains",
+        [> 0, _] => "is better, beyond what resampling the conversations explains",
         [_, < 0] => "is worse, beyond what resampling the conversations explains",
         null => "differs; one conversation tells nothing of others",
         _ => "cannot be told from A on this file",

@@ -115,17 +115,17 @@ def context(path, diagnostics=True):
     w = g("Mul", g("Softmax", gate, axis=-1), flags, out="weights")
     fused = g("Add", *[g("Mul", modes[m], g("Gather", w, i64(i), axis=2)) for i, m in enumerate(W)])
     g("Add", g("MatMul", c, OUT_W), g("MatMul", fused, U), out="logits")
-    served = [("logits", TensorProto.FLOAT, ["batch", "rows", len(LABELS)]), ("weights", TensorProto.FLOAT, ["batch", "rows", 2])]
-    # each modality's own head, and its unit vector in the joint space
-    heads = [g("MatMul", g("Add", modes[m], c), HEADS[m]) for m in W]
-    joint = [g("LpNormalization", g("MatMul", g("Add", modes[m], c), INTO_JOINT[m]), axis=-1, p=2) for m in W]
-    g("Concat", *[g("Unsqueeze", h, i64(2)) for h in heads], axis=2, out="single")
-    g("Concat", *[g("Unsqueeze", j, i64(2)) for j in joint], axis=2, out="joint")
+    outputs = [("logits", TensorProto.FLOAT, ["batch", "rows", len(LABELS)]), ("weights", TensorProto.FLOAT, ["batch", "rows", 2])]
+    if diagnostics:  # each modality's own head, and its unit vector in the joint space
+        heads = [g("MatMul", g("Add", modes[m], c), HEADS[m]) for m in W]
+        joint = [g("LpNormalization", g("MatMul", g("Add", modes[m], c), INTO_JOINT[m]), axis=-1, p=2) for m in W]
+        g("Concat", *[g("Unsqueeze", h, i64(2)) for h in heads], axis=2, out="single")
+        g("Concat", *[g("Unsqueeze", j, i64(2)) for j in joint], axis=2, out="joint")
+        outputs += [("single", TensorProto.FLOAT, ["batch", "rows", 2, len(LABELS)]), ("joint", TensorProto.FLOAT, ["batch", "rows", 2, JOINT])]
     g.save(path, [("text", TensorProto.FLOAT, ["batch", "rows", DESCRIPTOR]), ("audio", TensorProto.FLOAT, ["batch", "rows", AUDIO]),
                   ("available", TensorProto.BOOL, ["batch", "rows", 2]), ("speaker", TensorProto.INT64, ["batch", "rows"]),
                   ("present", TensorProto.BOOL, ["batch", "rows"]), ("look_ahead", TensorProto.INT64, [])],
-           served + ([("single", TensorProto.FLOAT, ["batch", "rows", 2, len(LABELS)]),
-                     ("joint", TensorProto.FLOAT, ["batch", "rows", 2, JOINT])] if diagnostics else []))
+           outputs)
 
 
 def softmax(x):
