@@ -1,0 +1,81 @@
+using EmoStream.Cli.Evaluate;
+using EmoStream.Cli.Input;
+using EmoStream.Contracts;
+using EmoStream.Contracts.Events;
+using EmoStream.Contracts.Inference;
+using EmoStream.Inference;
+using EmoStream.Inference.Bundle;
+using EmoStream.Inference.Scoring;
+using Microsoft.Extensions.Options;
+
+namespace EmoStream.Cli.Diff;
+
+/// <summary>One of the two bundles: what it makes of the input, with the code that serves.</summary>
+internal sealed class BundleSide
+{
+    private readonly Dictionary<(string Conversation, string Utterance), Prediction> _predictions = [];
+    private readonly SortedDictionary<string, int> _leftOut = new(StringComparer.Ordinal);
+
+    private BundleSide(ModelDescription model) => Model = model;
+
+    public ModelDescription Model { get; }
+
+    /// <summary>By modality, how many utterances bring it in a form that this bundle does not take: raw media, or another feature space.</summary>
+    public IReadOnlyDictionary<string, int> LeftOut => _leftOut;
+
+    /// <summary>Scores everything; the model is in memory only meanwhile.</summary>
+    /// <exception cref="InputException">A line is unusable, for any bundle or for this one.</exception>
+    public static BundleSide Score(ModelBundle bundle, DiffInput input, Action<int> scored, CancellationToken cancellationToken)
+    {
+        var side = new BundleSide(bundle.Description);
+        var conversations = Conversation.Gather(input.Lines.Select(line => side.Fit(line, input.Source)), input.Source);
+        using var scorer = new OnnxScorer(bundle, Options.Create(new InferenceOptions { Threads = Environment.ProcessorCount }));
+        foreach (var prediction in new Evaluator(scorer).Predict(conversations, scored, cancellationToken))
+        {
+            var e = prediction.Line.Event!;
+            side._predictions.Add((e.ConversationId, e.UtteranceId), prediction);
+        }
+
+        return side;
+    }
+
+    /// <summary>What the bundle says of an utterance; null when it brings nothing that the bundle takes.</summary>
+    public DiffScore? Of(UtteranceEvent e) => _predictions.TryGetValue((e.ConversationId, e.UtteranceId), out var prediction)
+        ? new(Model.Labels[prediction.Label], prediction.Probabilities[prediction.Label])
+        : null;
+
+    /// <summary>The line without what this bundle cannot take; what it should take must fit.</summary>
+    private InputLine Fit(InputLine line, string source)
+    {
+        if (line.Event is not { } e)
+        {
+            return line;
+        }
+
+        foreach (var modality in Model.Modalities)
+        {
+            if (!Takes(modality, e))
+            {
+                e = Without(e, modality.Name);
+                _leftOut[modality.Name] = _leftOut.GetValueOrDefault(modality.Name) + 1;
+            }
+        }
+
+        return UtteranceEventValidator.ValidateForModel(e, Modality.All.ToHashSet(), Model) is { } misfit
+            ? throw new InputException($"{source} line {line.Number}: {Model.Bundle}: {misfit}")
+            : line with { Event = e };
+    }
+
+    private static bool Takes(ModelModality modality, UtteranceEvent e) =>
+        modality.Name == Modality.Text ? modality.HasEncoder || string.IsNullOrWhiteSpace(e.Text)
+        : e.Input(modality.Name) is not { } input
+            || (input.Features is { } features ? features.Space == modality.FeatureSpace : modality.HasEncoder);
+
+    private static UtteranceEvent Without(UtteranceEvent e, string modality) => modality switch
+    {
+        Modality.Text => e with { Text = null },
+        Modality.Audio => e with { Audio = null },
+        Modality.Face => e with { Face = null },
+        _ => e with { Body = null },
+    };
+}
