@@ -23,6 +23,7 @@ internal static class WatchCommand
             Environment:
             {GatewayConnection.Environment}
 
+            {FusedWeights.Help}
             Ctrl+C ends it. When the gateway goes away, it is followed again from the last change seen.
             """);
         command.Run(terminal, async (parsed, cancellationToken) =>

@@ -119,7 +119,7 @@ internal sealed partial class Conversation
             SpeakerName = e.Speaker.DisplayName,
             StartMs = e.StartMs,
             EndMs = e.EndMs,
-            Text = decision.Allowed.Contains(Modality.Text) ? e.Text : null,
+            Text = decision.Allowed.Contains(Modality.Text) ? e.Text ?? "" : null,
             Policy = decision.Id,
         };
         MarkDirty(row);
