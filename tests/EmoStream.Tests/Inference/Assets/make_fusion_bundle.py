@@ -39,7 +39,7 @@ def randomised(modalities, options, seed) -> ContextModel:
     model = ContextModel(modalities, len(LABELS), options).eval()
     with torch.no_grad():
         for p in model.parameters():
-            p.add_(torch.randn_like(p) * 0.1)
+            p.add_(torch.randn_like(p) * 0.3)
         for name, b in model.named_buffers():
             b.copy_(torch.randn_like(b) * 0.3 if name.endswith("mean") else torch.rand_like(b) * 1.5 + 0.5)
     return model
