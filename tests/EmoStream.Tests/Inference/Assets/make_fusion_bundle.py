@@ -30,7 +30,7 @@ RANDOM = (Modality("text", "text/tiny@1", 8), Modality("audio", "audio/fusion@1"
           Modality("face", "face/fusion@1", 7, speaker_relative=True), Modality("body", "body/fusion@1", 5, transform="log"))
 PARTS = {"layers": 2, "cross": True, "recover": True, "adaptive": True, "look_ahead": 3}
 SMALL = ContextOptions(**PARTS, window=2, speaker_window=3, width=16, heads=2, joint=8, hidden=16)
-LARGE = ContextOptions(**PARTS)
+LARGE = ContextOptions(**PARTS, window=6, speaker_window=12)
 
 
 def randomised(modalities, options, seed) -> ContextModel:
@@ -39,7 +39,7 @@ def randomised(modalities, options, seed) -> ContextModel:
     model = ContextModel(modalities, len(LABELS), options).eval()
     with torch.no_grad():
         for p in model.parameters():
-            p.add_(torch.randn_like(p) * 0.3)
+            p.add_(torch.randn_like(p) * (0.3 if p.dim() < 2 else 1.2 * p.shape[-1] ** -0.5))
         for name, b in model.named_buffers():
             b.copy_(torch.randn_like(b) * 0.3 if name.endswith("mean") else torch.rand_like(b) * 1.5 + 0.5)
     return model

@@ -114,6 +114,20 @@ public sealed class FusionConversationTests
     }
 
     [Fact]
+    public void Revision_WithTheSameTextAlone_TakesTheAudioAway()
+    {
+        var (c, without) = (new ConversationHarness(FusionBundle.Scorer(0)), new ConversationHarness(FusionBundle.Scorer(0)));
+        var e = FusionBundle.Utterance(new Random(1), "u0", mask: 3);
+
+        c.Send(Everything, (0, e));
+        c.Send(Everything, (1, e with { Kind = UtteranceKind.Revision, Audio = null }));
+        without.Send(Everything, (0, e with { Audio = null }));
+
+        Assert.Equal(["text"], c.Entries["u0"].Availability);
+        Assert.Equal(without.Entries["u0"].Probabilities, c.Entries["u0"].Probabilities);
+    }
+
+    [Fact]
     public void Policy_WithholdsFace_IsAsIfItHadNotCome()
     {
         var (c, without) = (new ConversationHarness(FusionBundle.Scorer(0)), new ConversationHarness(FusionBundle.Scorer(0)));
