@@ -28,11 +28,12 @@ internal sealed class BundleSide
     public static BundleSide Score(ModelBundle bundle, DiffInput input, Action<int> scored, CancellationToken cancellationToken)
     {
         var side = new BundleSide(bundle.Description);
-        var conversations = Conversation.Gather(input.Lines.Select(line => side.Fit(line, input.Source)), input.Source);
+        var conversations = Conversation.Gather(input.Lines.Select(side.Fit), input.Source);
         using var scorer = new OnnxScorer(bundle, Options.Create(new InferenceOptions { Threads = Environment.ProcessorCount }));
-        foreach (var prediction in new Evaluator(scorer).Predict(conversations, scored, cancellationToken))
+        var corpus = Corpus.Encode(scorer, input.Source, conversations, scored, cancellationToken);
+        foreach (var prediction in new Evaluator(scorer, corpus, scored, cancellationToken).Final(row => row.Available, _ => true))
         {
-            var e = prediction.Line.Event!;
+            var e = prediction.Row.Line.Event!;
             side._predictions.Add((e.ConversationId, e.UtteranceId), prediction);
         }
 
@@ -41,33 +42,29 @@ internal sealed class BundleSide
 
     /// <summary>What the bundle says of an utterance; null when it brings nothing that the bundle takes.</summary>
     public DiffScore? Of(UtteranceEvent e) => _predictions.TryGetValue((e.ConversationId, e.UtteranceId), out var prediction)
-        ? new(Model.Labels[prediction.Label], prediction.Probabilities[prediction.Label])
+        ? new(Model.Labels[prediction.Label], prediction.Confidence)
         : null;
 
-    /// <summary>The line without what this bundle cannot take; what it should take must fit.</summary>
-    private InputLine Fit(InputLine line, string source)
+    /// <summary>The line without what this bundle cannot take. Its annotation is not asked for: it may be of other labels.</summary>
+    private InputLine Fit(InputLine line)
     {
+        line = line with { Label = null, TextFeatures = Model.Modalities.Any(m => m.FeatureSpace == line.TextFeatures?.Space) ? line.TextFeatures : null };
         if (line.Event is not { } e)
         {
             return line;
         }
 
-        foreach (var modality in Model.Modalities)
+        foreach (var modality in Model.Modalities.Where(modality => !Takes(modality, e, line.TextFeatures)))
         {
-            if (!Takes(modality, e))
-            {
-                e = Without(e, modality.Name);
-                _leftOut[modality.Name] = _leftOut.GetValueOrDefault(modality.Name) + 1;
-            }
+            e = Without(e, modality.Name);
+            _leftOut[modality.Name] = _leftOut.GetValueOrDefault(modality.Name) + 1;
         }
 
-        return UtteranceEventValidator.ValidateForModel(e, Modality.All.ToHashSet(), Model) is { } misfit
-            ? throw new InputException($"{source} line {line.Number}: {Model.Bundle}: {misfit}")
-            : line with { Event = e };
+        return line with { Event = e };
     }
 
-    private static bool Takes(ModelModality modality, UtteranceEvent e) =>
-        modality.Name == Modality.Text ? modality.HasEncoder || string.IsNullOrWhiteSpace(e.Text)
+    private static bool Takes(ModelModality modality, UtteranceEvent e, FeatureVector? text) =>
+        modality.Name == Modality.Text ? modality.HasEncoder || text is not null || string.IsNullOrWhiteSpace(e.Text)
         : e.Input(modality.Name) is not { } input
             || (input.Features is { } features ? features.Space == modality.FeatureSpace : modality.HasEncoder);
 

@@ -22,7 +22,7 @@ internal static class DiffCommand
                 result.AddError("--bundle must be given twice: for A and for B.");
             }
         });
-        var features = FeatureSpaces.Option();
+        var features = FeatureSpaces.Option(text: true);
         var all = new Option<bool>("--all") { Description = "List the utterances whose label stays, too" };
         var json = new Option<bool>("--json") { Description = "Print JSON instead of tables" };
         var exitCode = new Option<bool>("--exit-code") { Description = "End with 1 when a label changes" };
@@ -84,7 +84,7 @@ internal static class DiffCommand
     {
         var sides = new List<BundleSide>();
         var turns = Conversation.Gather(input.Lines, input.Source).Sum(conversation => conversation.Turns.Count);
-        Progress.Run(terminal, "diff", bundles.Length * turns, report =>
+        Progress.Run(terminal, "diff", 2 * bundles.Length * turns, report =>
         {
             foreach (var bundle in bundles)
             {

@@ -58,7 +58,7 @@ internal static class DiffTables
         {
             foreach (var (modality, count) in bundle.LeftOut)
             {
-                yield return Invariant($"{modality} that {letter} does not take, because it is of another feature space or raw media: left out of {count} utterances.");
+                yield return Invariant($"{modality} in a form that {letter} does not take (raw, or of another feature space): left out of {count} utterances.");
             }
 
             if (bundle.OnlyHere.Count > 0)
