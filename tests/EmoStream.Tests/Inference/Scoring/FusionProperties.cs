@@ -1,5 +1,6 @@
 using CsCheck;
 using EmoStream.Contracts.Inference;
+using EmoStream.Testing.Inference;
 
 namespace EmoStream.Tests.Inference.Scoring;
 

@@ -6,7 +6,7 @@ using EmoStream.Contracts.Inference;
 using EmoStream.Contracts.Timeline;
 using EmoStream.Inference.Scoring;
 using EmoStream.Silo.Policy;
-using EmoStream.Tests.Inference;
+using EmoStream.Testing.Inference;
 
 namespace EmoStream.Tests.Silo.Conversations;
 

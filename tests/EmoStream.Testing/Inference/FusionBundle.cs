@@ -1,24 +1,50 @@
+using System.Text.Json.Nodes;
 using EmoStream.Contracts;
 using EmoStream.Contracts.Events;
 using EmoStream.Contracts.Inference;
+using EmoStream.Inference;
+using EmoStream.Inference.Bundle;
 using EmoStream.Inference.Scoring;
+using Microsoft.Extensions.Options;
 
-namespace EmoStream.Tests.Inference;
+namespace EmoStream.Testing.Inference;
 
 /// <summary>
 /// The bundle that Assets/make_fusion_bundle.py made: text, audio and face through a small context model with every part
 /// on (two layers, cross-attention, speaker normalisation, recovery, QAF).
 /// </summary>
-internal static class FusionBundle
+public static class FusionBundle
 {
-    private static readonly string Source = Path.Combine(AppContext.BaseDirectory, "Inference", "Assets", "fusion-bundle");
+    // Loaded models keep their files open for as long as the process lives: all copies go at its end.
+    private static readonly Lazy<string> Copies = new(() =>
+    {
+        var root = System.IO.Directory.CreateTempSubdirectory("emostream-fusion-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => System.IO.Directory.Delete(root, recursive: true);
+        return root;
+    });
 
     // One per look-ahead: only the manifest differs.
-    private static readonly Lazy<OnnxScorer>[] Scorers = [.. Enumerable.Range(0, 4).Select(lookAhead =>
-        new Lazy<OnnxScorer>(() => TinyBundle.Open(TinyBundle.Copy(manifest => manifest["context"]!["lookAhead"] = lookAhead, Source))))];
+    private static readonly Lazy<OnnxScorer>[] Scorers = [.. Enumerable.Range(0, 4).Select(lookAhead => new Lazy<OnnxScorer>(() => new(
+        ModelBundle.Load(Directory(lookAhead)),
+        Options.Create(new InferenceOptions { ExecutionProvider = ExecutionProviderChoice.Cpu, Threads = 1 }))))];
 
     // Of the tiny encoder's vocabulary.
     private static readonly string[] Texts = ["We are late again!", "ok", "unhappy café $", "why is it not done today , they are good", "fine"];
+
+    /// <summary>A directory with the bundle, with that look-ahead.</summary>
+    public static string Directory(int lookAhead)
+    {
+        var copy = System.IO.Directory.CreateDirectory(Path.Combine(Copies.Value, $"{lookAhead}-{Guid.NewGuid():N}")).FullName;
+        foreach (var file in System.IO.Directory.GetFiles(Checkout.At("tests", "EmoStream.Tests", "Inference", "Assets", "fusion-bundle")))
+        {
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        }
+
+        var manifest = JsonNode.Parse(File.ReadAllText(Path.Combine(copy, BundleManifest.FileName)))!;
+        manifest["context"]!["lookAhead"] = lookAhead;
+        File.WriteAllText(Path.Combine(copy, BundleManifest.FileName), manifest.ToJsonString());
+        return copy;
+    }
 
     /// <summary>The scorer with that look-ahead. Used by one thread at a time: tests that share it are one collection.</summary>
     public static OnnxScorer Scorer(int lookAhead) => Scorers[lookAhead].Value;
