@@ -113,8 +113,8 @@ public sealed class LivePageTests(Chromium chromium) : PageTest(chromium)
         await OpenAsync();
 
         await CountAsync(Page.Locator(".weight[data-id='u1'] rect"), 3);
-        await CountAsync(Page.Locator(".weight[data-id='u2'] rect[data-recovered=true]"), 2);
-        await CountAsync(Page.Locator(".weight[data-id='u2'] rect[data-recovered=true][data-modality=audio]"), 0);
+        await CountAsync(Page.Locator(".weight[data-id='u2'] rect[data-recovered]"), 2);
+        await CountAsync(Page.Locator(".weight[data-id='u2'] rect[data-recovered][data-modality=audio]"), 0);
         // The three lie on one another and fill the bed.
         var bed = await Page.Locator(".weights .river-bed").BoundingBoxAsync();
         foreach (var (name, weight) in whole.Weights)
