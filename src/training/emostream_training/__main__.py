@@ -46,13 +46,15 @@ def _parser() -> argparse.ArgumentParser:
     config = ("--config", path("TOML file with the tables this command reads; see configs/"))
     command("finetune", _finetune, "Fine-tune a text encoder on labelled texts; resumes when --out holds a checkpoint.", config,
             ("--data", path("training texts with `tokens`, JSON Lines")), ("--dev", path("held-out texts with `tokens`")),
-            ("--encoder", path("where to start: a directory with config.json and .npz, or encoder.pt of an earlier run")),
-            ("--out", path("directory of the run: encoder.pt, train.csv, dev.csv, checkpoint.pt")), ("--seed", SEED))
+            ("--encoder", path("where to start: a Hugging Face encoder directory (BERT, RoBERTa, XLM-RoBERTa, DeBERTa v2/v3), or encoder.pt of an earlier run")),
+            ("--out", path("directory of the run: encoder.pt, train.csv, dev.csv, checkpoint.pt")), ("--seed", SEED),
+            ("--device", dict(default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto: CUDA where torch sees it)")))
     command("encoder", _encoder, "Export an encoder as a bundle that only encodes, for `emostream features --bundle`.", config,
-            ("--encoder", path("a directory with config.json and .npz, or encoder.pt of a run")),
-            ("--vocabulary", path("the encoder's WordPiece vocab.txt")),
+            ("--encoder", path("a Hugging Face encoder directory, or encoder.pt of a run")),
+            ("--vocabulary", path("directory with the encoder's tokenizer files, or vocab.txt of a BERT (default: --encoder)", required=False)),
             ("--space", dict(metavar="NAME@N", help="name of the descriptors' vector space (default: that of text in [dataset])")),
             ("--max-tokens", dict(type=int, default=128, metavar="N", help="longest text in tokens (default: 128)")),
+            ("--weights", dict(default="int8", metavar="KIND", help="how matrices are stored: int8 or float32 (default: int8)")),
             ("--out", path("directory of the bundle")))
     command("train", _train, "Train the context model on features; resumes when --out holds a checkpoint.", config,
             ("--data", path("training dialogues with `features`, JSON Lines")), ("--dev", path("held-out dialogues with `features`")),
@@ -74,12 +76,13 @@ def _table(config: dict, name: str, path: Path) -> dict:
 def _finetune(a: argparse.Namespace) -> None:
     from .config import parse, read_toml
     from .dataset import Description
-    from .finetune import FinetuneOptions, finetune
+    from .finetune import FinetuneOptions, choose_device, finetune
 
     config = read_toml(a.config)
     description = Description.parse(_table(config, "dataset", a.config), f"{a.config}: [dataset]")
     options = parse(FinetuneOptions, _table(config, "finetune", a.config), f"{a.config}: [finetune]")
-    figures = finetune(options, list(description.labels), a.data, a.dev, a.encoder, a.out, a.seed)
+    figures = finetune(options, list(description.labels), a.data, a.dev, a.encoder, a.out, a.seed,
+                       choose_device(a.device))
     print(json.dumps({"encoder": str(a.out / "encoder.pt"), "dev": figures}))
 
 
@@ -87,15 +90,15 @@ def _encoder(a: argparse.Namespace) -> None:
     from .bundle import write_encoder_bundle
     from .config import read_toml
     from .dataset import Description
-    from .finetune import load_encoder
+    from .huggingface import load_encoder
 
     config = read_toml(a.config)
     description = Description.parse(_table(config, "dataset", a.config), f"{a.config}: [dataset]")
     space = a.space or next((m.feature_space for m in description.modalities if m.name == "text"), None)
     if space is None:
         raise UserError(f"{a.config}: [dataset] describes no text modality; give --space")
-    manifest = write_encoder_bundle(load_encoder(a.encoder), a.vocabulary, space, str(_table(config, "bundle", a.config).get("license")),
-                                    description.labels, a.max_tokens, a.out)
+    manifest = write_encoder_bundle(load_encoder(a.encoder), a.vocabulary or a.encoder, space, str(_table(config, "bundle", a.config).get("license")),
+                                    description.labels, a.max_tokens, a.weights, a.out)
     print(json.dumps({"bundle": str(a.out), "files": manifest["files"]}))
 
 

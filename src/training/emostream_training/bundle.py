@@ -13,16 +13,17 @@ from typing import Sequence
 import numpy as np
 
 from . import calibration, metrics
-from .bert import Bert
 from .context import ContextModel
 from .dataset import MODALITIES, Description, Dialogue
 from .errors import UserError
 from .export_context import export_context
 from .export_encoder import export_encoder
+from .huggingface import Encoder
 from .model_card import card
 from .predict import predict
+from .tokenizer import read_tokenizer
 
-ENCODER, CONTEXT, VOCABULARY = "text-encoder.onnx", "context.onnx", "vocab.txt"
+ENCODER, CONTEXT = "text-encoder.onnx", "context.onnx"
 LOOK_AHEAD_GAIN = 0.005  # weighted F1 that waiting for later utterances must gain to be worth the wait
 
 
@@ -88,27 +89,23 @@ def calibrate(model: ContextModel, held: list[Dialogue], look_ahead: int, covera
     return {"temperatures": temperatures, "conformal": {"coverage": coverage, "thresholds": thresholds}}, figures
 
 
-def write_encoder_bundle(encoder: Bert, vocabulary: Path, space: str, license: str, labels: tuple[str, ...], max_tokens: int,
-                         out: Path) -> dict:
+def write_encoder_bundle(encoder: Encoder, vocabulary: Path, space: str, license: str, labels: tuple[str, ...], max_tokens: int,
+                         weights: str, out: Path) -> dict:
     """A bundle without a context model: enough for `emostream features`, which training starts from."""
-    if not vocabulary.is_file():
-        raise UserError(f"{vocabulary}: no such file")
-    words = sum(1 for _ in open(vocabulary, encoding="utf-8"))
-    if words != encoder.config.vocab_size:
-        raise UserError(f"{vocabulary}: has {words} words, the encoder {encoder.config.vocab_size}")
+    tokenizer = read_tokenizer(encoder.config, vocabulary)
     if not 3 <= max_tokens <= encoder.config.max_position_embeddings:
         raise UserError(f"--max-tokens must be 3 to {encoder.config.max_position_embeddings}")
     out.mkdir(parents=True, exist_ok=True)
-    export_encoder(encoder, out / ENCODER, max_tokens)
-    if vocabulary.resolve() != (out / VOCABULARY).resolve():
-        shutil.copyfile(vocabulary, out / VOCABULARY)
+    export_encoder(encoder, out / ENCODER, max_tokens, weights)
+    for file, source in tokenizer.files.items():
+        if source.resolve() != (out / file).resolve():
+            shutil.copyfile(source, out / file)
     name, _, version = space.partition("@")
     modality = {"name": "text", "featureSpace": space, "dimension": encoder.dimension,
-                "encoder": {"model": ENCODER, "tokenizer": "wordpiece", "vocabulary": VOCABULARY, "lowercase": True,
-                            "maxTokens": max_tokens}}
+                "encoder": {"model": ENCODER, **tokenizer.manifest, "maxTokens": max_tokens}}
     manifest = {"name": name.replace("/", "-"), "version": f"{version or 0}.0.0", "license": license,
                 "description": "An encoder without a context model, for writing features.", "labels": list(labels),
-                "modalities": [modality], "files": {f: sha256(out / f) for f in (ENCODER, VOCABULARY)}}
+                "modalities": [modality], "files": {f: sha256(out / f) for f in (ENCODER, *tokenizer.files)}}
     _write(manifest, out)
     return manifest
 

@@ -95,7 +95,7 @@ def test_look_ahead_is_chosen_only_when_it_gains_in_most_dialogues(monkeypatch):
 @pytest.fixture
 def made(bert, tmp_path):
     """Runs `encoder`, writes features with the exported file as the product does, runs `train`."""
-    write_lines(tmp_path / "vocab.txt", [f"w{i}" for i in range(TINY.vocab_size)])
+    write_lines(tmp_path / "vocab.txt", ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{i}" for i in range(4, TINY.vocab_size))])
     torch.save({"encoder": bert.state_dict(), "config": TINY.to_json()}, tmp_path / "encoder.pt")
     (tmp_path / "c.toml").write_text(CONFIG)
     assert main(["encoder", "--config", f"{tmp_path}/c.toml", "--encoder", f"{tmp_path}/encoder.pt", "--vocabulary",
