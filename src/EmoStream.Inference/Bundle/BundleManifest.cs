@@ -151,6 +151,7 @@ public sealed record BundleConformal
 {
     public required float Coverage { get; init; }
 
+    /// <summary>A set that is not listed gets no labels: training offers them only where they kept their promise on other dialogues.</summary>
     public required Dictionary<string, float> Thresholds { get; init; }
 }
 
