@@ -130,7 +130,7 @@ public sealed record BundleContext
 {
     public required string Model { get; init; }
 
-    /// <summary>W: how many earlier utterances a score depends on.</summary>
+    /// <summary>W, the receptive field: how many earlier utterances a score depends on, by all attention layers and comparisons with a speaker's past together.</summary>
     public required int Window { get; init; }
 
     /// <summary>K: how many later utterances a final score depends on.</summary>
@@ -151,6 +151,7 @@ public sealed record BundleConformal
 {
     public required float Coverage { get; init; }
 
+    /// <summary>A set that is not listed gets no labels: training offers them only where they kept their promise on other dialogues.</summary>
     public required Dictionary<string, float> Thresholds { get; init; }
 }
 

@@ -180,9 +180,17 @@ def _set_random_state(state: torch.Tensor, device: torch.device) -> None:
         torch.cuda.set_rng_state(state, device)
 
 
+def history_of(path: Path) -> dict[str, int]:
+    """The stages behind an encoder, each with its seed; none behind a published one."""
+    return {} if path.is_dir() else checkpoint.load(path).get("history", {})
+
+
 def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, start: Path, out: Path, seed: int,
-             device: torch.device = torch.device("cpu")) -> dict:
-    """Runs to the end, resuming from out/checkpoint.pt when it is there; writes out/encoder.pt and returns dev figures."""
+             device: torch.device = torch.device("cpu"), history: dict[str, int] | None = None) -> dict:
+    """Runs to the end, resuming from out/checkpoint.pt when it is there; writes out/encoder.pt and returns dev figures.
+
+    `history` (stage to seed, this one included) is stored with the weights, for the manifests of bundles made of them.
+    """
     if o.labels not in ("one", "many"):
         raise UserError('finetune.labels must be "one" or "many"')
     many = o.labels == "many"
@@ -264,5 +272,5 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
     averaged.load_state_dict(average.values)
     figures = figures or figures_of(averaged, held, many)
     checkpoint.save(out / "encoder.pt", encoder=averaged.encoder.cpu().state_dict(), head=averaged.head.cpu().state_dict(),
-                    config=encoder.config.to_json(), labels=labels, dev=figures, seed=seed)
+                    config=encoder.config.to_json(), labels=labels, dev=figures, seed=seed, history=history or {})
     return figures
