@@ -25,6 +25,11 @@ public sealed class CommandLineTests
     [InlineData("evaluate", "a.jsonl", "--compare", "one", "two", "--bundle", "three")]
     [InlineData("evaluate", "a.jsonl", "--compare", "one", "two", "--predictions", "out")]
     [InlineData("replay", "a.jsonl", "--features", "text=text/a@1")]
+    [InlineData("diff", "--bundle", "a", "--bundle", "b")]
+    [InlineData("diff", "a.jsonl")]
+    [InlineData("diff", "a.jsonl", "--bundle", "a")]
+    [InlineData("diff", "a.jsonl", "--bundle", "a", "--bundle", "b", "--bundle", "c")]
+    [InlineData("diff", "a.jsonl", "--bundle", "a", "--bundle", "b", "--gateway", "not an address")]
     [InlineData("features", "a.jsonl")]
     [InlineData("doctor", "--port", "x")]
     public async Task Run_WrongUsage_Returns2AndSaysWhy(params string[] args)
@@ -40,6 +45,7 @@ public sealed class CommandLineTests
     [InlineData("replay")]
     [InlineData("watch")]
     [InlineData("evaluate")]
+    [InlineData("diff")]
     [InlineData("features")]
     [InlineData("doctor")]
     public async Task Help_OfEveryCommand_HasUsageExamplesAndEnvironment(string command)

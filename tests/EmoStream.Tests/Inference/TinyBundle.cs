@@ -49,11 +49,11 @@ internal static class TinyBundle
         return copy;
     }
 
-    /// <summary>A copy of the bundle with its manifest changed.</summary>
-    public static string Copy(Action<JsonObject>? change = null)
+    /// <summary>A copy of the bundle, or of another one, with its manifest changed.</summary>
+    public static string Copy(Action<JsonObject>? change = null, string? from = null)
     {
         var copy = System.IO.Directory.CreateDirectory(Path.Combine(Copies.Value, Guid.NewGuid().ToString("N"))).FullName;
-        foreach (var file in System.IO.Directory.GetFiles(Directory))
+        foreach (var file in System.IO.Directory.GetFiles(from ?? Directory))
         {
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         }
