@@ -8,9 +8,9 @@ from typing import Sequence
 import numpy as np
 
 from . import calibration, metrics
-from .context import MAX_LOOK_AHEAD, ContextModel
+from .context import ContextModel
 from .dataset import MODALITIES, Dialogue
-from .train import predict
+from .predict import predict
 
 LOOK_AHEAD_GAIN = 0.005  # weighted F1 that waiting for later utterances must gain to be worth the wait
 COVERAGE_MISS = 0.02     # a set is offered only where its held-out coverage is this close to what it promises
@@ -23,7 +23,7 @@ def choose_look_ahead(model: ContextModel, held: list[Dialogue], seed: int) -> t
     utterances would otherwise find half a point in noise.
     """
     labels = [d.label for d in held]
-    guesses = {k: predict(model, held, k) for k in range(MAX_LOOK_AHEAD + 1)}
+    guesses = {k: predict(model, held, k) for k in range(model.options.look_ahead + 1)}
 
     def f1(k: int, dialogues: Sequence[int]) -> float:
         return metrics.classification(np.concatenate([labels[i] for i in dialogues]),
@@ -31,7 +31,7 @@ def choose_look_ahead(model: ContextModel, held: list[Dialogue], seed: int) -> t
 
     whole = {k: f1(k, range(len(held))) for k in guesses}
     rng, chosen = np.random.default_rng(seed), 0
-    for k in range(MAX_LOOK_AHEAD, 0, -1):
+    for k in range(model.options.look_ahead, 0, -1):
         if whole[k] - whole[0] >= LOOK_AHEAD_GAIN:
             draws = [rng.integers(0, len(held), len(held)) for _ in range(400)]
             if np.mean([f1(k, draw) > f1(0, draw) for draw in draws]) >= 0.975:

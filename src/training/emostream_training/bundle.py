@@ -16,8 +16,8 @@ from .export_encoder import export_encoder
 from .huggingface import Encoder
 from .meetings import read_manifest
 from .model_card import card
+from .predict import predict
 from .tokenizer import read_tokenizer
-from .train import predict
 
 ENCODER, CONTEXT = "text-encoder.onnx", "context.onnx"
 
@@ -94,7 +94,7 @@ def write_bundle(o: BundleOptions, sources: list[dict], data: list[str], descrip
     manifest = {
         "name": o.name, "version": o.version, "description": o.description, "license": o.license, "sources": sources,
         "labels": list(description.labels), "modalities": modalities,
-        "context": {"model": CONTEXT, "window": model.options.window, "lookAhead": look_ahead},
+        "context": {"model": CONTEXT, "window": model.receptive_field, "lookAhead": look_ahead},
         "calibration": calibrated,
         "training": {"data": data, "seed": seed, "seeds": {**encoding.get("training", {}).get("seeds", {}), "context": seed},
                      "revision": revision,

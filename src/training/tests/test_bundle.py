@@ -3,13 +3,14 @@ import hashlib
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from conftest import LABELS, TINY, write_lines
+from conftest import LABELS, SIZES, TINY, write_lines
 from emostream_training import calibration, metrics
 from emostream_training.__main__ import main
 from emostream_training.dataset import Modality
@@ -51,6 +52,17 @@ def test_metrics_of_a_known_confusion():
     f1 = [0.8, 2 / 3, 0.0]
     assert m["weightedF1"] == pytest.approx((3 * f1[0] + 2 * f1[1]) / 6)
     assert m["macroF1"] == pytest.approx(sum(f1) / 3) and m["accuracy"] == pytest.approx(4 / 6)
+
+
+def test_fusion_auc_of_known_weights():
+    weights = np.array([[0.9, 0.1], [0.6, 0.4], [0.5, 0.5], [0.5, 0.5], [0.2, 0.8], [0.7, 0.3]])
+    right = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [0, 1], [1, 1]], dtype=bool)
+    assert metrics.fusion_auc(weights, right) == pytest.approx(5.5 / 6)  # six pairs, one of them a tie
+    assert metrics.fusion_auc(weights, right[:, ::-1]) == pytest.approx(0.5 / 6)
+    assert metrics.fusion_auc(weights[:2], right[:2]) is None
+    third = np.column_stack([weights * 0.5, np.full(6, 0.5)])
+    assert metrics.fusion_auc(third, np.column_stack([right, np.zeros(6, bool)])) == pytest.approx(
+        (5 * 5.5 / 6 + 0) / 5)  # the third is never right: its pairs have no other side
 
 
 def sample(n, temperature, seed=0):
@@ -130,7 +142,7 @@ def test_look_ahead_is_chosen_only_when_it_gains_in_most_dialogues(monkeypatch):
         def predict(model, held, k):
             return [np.where(np.arange(20)[:, None] < hits, [1.0, 0.0], [0.0, 1.0]) for hits in right[k]]
         monkeypatch.setattr("emostream_training.assess.predict", predict)
-        return choose_look_ahead(None, [Held] * 40, 1)[0]
+        return choose_look_ahead(SimpleNamespace(options=SIZES), [Held] * 40, 1)[0]
 
     base = [10] * 40
     assert chosen([base, base, base, base]) == 0
