@@ -13,7 +13,7 @@ from torch import nn
 
 from . import checkpoint
 from .context import ContextModel, ContextOptions
-from .dataset import Description, Dialogue, read_dialogues
+from .dataset import UNLABELLED, Description, Dialogue, read_dialogues
 from .errors import UserError
 from .losses import Loss, LossOptions
 from .missing import drop_modalities
@@ -102,7 +102,8 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
     names = [m.name for m in description.modalities]
     model = ContextModel(description.modalities, len(description.labels), sizes)
     enter(model, data, o.noise)
-    counts = torch.from_numpy(np.bincount(np.concatenate([d.label for d in data]), minlength=model.classes))
+    label = np.concatenate([d.label for d in data])
+    counts = torch.from_numpy(np.bincount(label[label != UNLABELLED], minlength=model.classes))
     network, loss_of = model.members[0], Loss(parts, counts)
     everything = nn.ModuleList([model, loss_of])
     groups = [{"params": [p for p in everything.parameters() if p.ndim > 1], "weight_decay": o.weight_decay},

@@ -2,7 +2,7 @@
 import pytest
 
 from conftest import write_lines
-from emostream_training.dataset import Description, read_dialogues, read_utterances
+from emostream_training.dataset import UNLABELLED, Description, read_dialogues, read_utterances
 from emostream_training.errors import DataError, UserError
 
 GOOD = {"conversationId": "a", "utteranceId": "1", "speaker": "x", "label": "calm", "features": {"text": [1, 2]}}
@@ -54,6 +54,20 @@ def test_description_takes_any_set_of_modalities():
             Description.parse({**raw, **wrong}, "here")
 
 
+def test_rows_without_label_stay_as_context(tmp_path, describe):
+    bare = {k: v for k, v in GOOD.items() if k != "label"}
+    rows = [bare, {**GOOD, "utteranceId": "2", "speaker": "y", "label": "cross"}, {**GOOD, "utteranceId": "3", "label": None},
+            {**bare, "conversationId": "b"}]
+    (only,) = read_dialogues(write_lines(tmp_path / "d.jsonl", rows), describe(("text", 2)))  # b teaches nothing
+    assert only.utterances == ["1", "2", "3"] and only.label.tolist() == [UNLABELLED, 2, UNLABELLED]
+    assert only.speaker.tolist() == [0, 1, 0] and only.available.all() and only.features["text"][0].tolist() == [1, 2]
+    with pytest.raises(UserError, match="no utterance with a label"):
+        read_dialogues(write_lines(tmp_path / "n.jsonl", [bare]), describe(("text", 2)))
+    both = Description("n", ("calm", "glad"), describe(("text", 2)).modalities, "", "", {"a": "calm", "b": "glad"})
+    rows = [{**bare, "utteranceId": str(i), "labels": x} for i, x in enumerate((["a", "b"], ["b"]))]
+    assert read_dialogues(write_lines(tmp_path / "m.jsonl", rows), both)[0].label.tolist() == [UNLABELLED, 1]
+
+
 def test_labels_are_translated_and_ambiguous_texts_left_out(tmp_path):
     raw = {"name": "n", "labels": ["calm", "glad"], "modalities": [{"name": "text", "feature_space": "text/x@1", "dimension": 1}],
            "map": {"amused": "glad", "proud": "glad", "neutral": "calm"}}
@@ -63,8 +77,7 @@ def test_labels_are_translated_and_ambiguous_texts_left_out(tmp_path):
     found = read_dialogues(path, d)
     assert [(x.conversation, x.label.tolist()) for x in found] == [("0", [1]), ("2", [0])]  # every text stands alone
     assert Description.parse(d.to_json(), "again") == d
-    for wrong, message in ((line(3, "glad"), "label 'glad' is not one of amused"), (line(3), "label None")):
-        with pytest.raises(DataError, match=message):
-            read_dialogues(write_lines(tmp_path / "w.jsonl", [wrong]), d)
+    with pytest.raises(DataError, match="label 'glad' is not one of amused"):
+        read_dialogues(write_lines(tmp_path / "w.jsonl", [line(3, "glad")]), d)
     with pytest.raises(UserError, match="map leads to 'sad'"):
         Description.parse({**raw, "map": {"x": "sad"}}, "here")

@@ -10,6 +10,7 @@ import torch
 from conftest import LABELS, SIZES, TINY, echo_dialogues, write_lines
 from emostream_training import checkpoint
 from emostream_training.bert import Bert
+from emostream_training.dataset import UNLABELLED
 from emostream_training.errors import DataError, UserError
 from emostream_training.finetune import FinetuneOptions, finetune
 from emostream_training.losses import Loss, LossOptions, class_weights, info_nce, taught_nce
@@ -34,6 +35,30 @@ def test_context_is_learnt_from_the_row_before(describe, tmp_path):
     for d in blind:
         d.features["text"] = d.features["text"][np.random.default_rng(0).permutation(len(d))]
     assert score(model, blind)["weightedF1"] < 0.7
+
+
+def test_row_without_label_is_read_and_not_scored(describe, tmp_path):
+    """Even rows have no label, and they alone tell those of the odd ones."""
+    data, held = echo_dialogues(240, 1), echo_dialogues(40, 2)
+    for d in (*data, *held):
+        d.label[::2] = UNLABELLED
+    best = fit(OPTIONS, SIZES, LossOptions(), describe(("text", 4)), data, held, tmp_path, 7)
+    assert best["weightedF1"] > 0.95 and best["accuracy"] > 0.95
+
+
+def test_loss_leaves_out_rows_without_label(context):
+    model = context(("text", 5), ("audio", 3))
+    torch.manual_seed(1)
+    given, present = torch.ones(2, 6, 2, dtype=torch.bool), torch.ones(2, 6, dtype=torch.bool)
+    present[1, 4:] = False
+    kept = given.clone()
+    kept[:, ::2, 0], kept[:, 1::2, 1] = False, False
+    speaker, inputs = torch.zeros(2, 6, dtype=torch.int64), [torch.randn(2, 6, 5), torch.randn(2, 6, 3)]
+    full, part = (model.members[0](inputs, a, speaker, present, torch.tensor(1)) for a in (given, kept))
+    label = torch.tensor([[0, UNLABELLED, 2, UNLABELLED, 1, 0], [1, 2, UNLABELLED, 0, 0, 0]])
+    parts = LossOptions(label_guided=0.1, teach=0.1, ceiling=0.4)
+    left_out = Loss(parts, torch.tensor([3, 2, 1]))(full, part, given, kept, present & (label != UNLABELLED), label.clamp(min=0))
+    assert torch.equal(Loss(parts, torch.tensor([3, 2, 1]))(full, part, given, kept, present, label), left_out)
 
 
 def test_row_without_text_is_told_by_its_context(describe, tmp_path):
