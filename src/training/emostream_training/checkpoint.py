@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import os
 import random
 from pathlib import Path
@@ -32,6 +34,29 @@ def load(path: Path) -> dict:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     return torch.load(path, map_location="cpu")
+
+
+def resume(path: Path, made: dict[str, str]) -> dict | None:
+    """The checkpoint at `path`, or None. `made`: digests of what the run is made of; one made otherwise is refused with what differs."""
+    if not path.is_file():
+        return None
+    content = load(path)
+    stored = content.get("made", {})
+    differs = [part for part in made if stored.get(part) != made[part]]
+    if differs:
+        raise UserError(f"{path}: belongs to another run, made with another {', another '.join(differs)}; use another --out")
+    return content
+
+
+def digests(made: dict[str, object]) -> dict[str, str]:
+    """What `resume` compares, to be saved as `made`."""
+    return {part: digest(value) for part, value in made.items()}
+
+
+def digest(value: object) -> str:
+    """SHA-256 of a file, or of a value as JSON."""
+    data = value.read_bytes() if isinstance(value, Path) else json.dumps(value, sort_keys=True).encode()
+    return hashlib.sha256(data).hexdigest()
 
 
 def seed_everything(seed: int) -> None:

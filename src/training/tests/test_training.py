@@ -93,6 +93,20 @@ def test_train_resumes_to_the_same_weights(describe, tmp_path, monkeypatch):
         assert [r["epoch"] for r in csv.DictReader(f)] == ["1", "2", "3", "4"]
 
 
+def test_train_resumes_no_other_run(describe, tmp_path):
+    data, held, description = echo_dialogues(16, 1), echo_dialogues(8, 2), describe(("text", 4))
+    go = lambda o=TrainOptions(epochs=1), sizes=SIZES, parts=LossOptions(), description=description, seed=7, data=data: fit(
+        o, sizes, parts, description, data, held, tmp_path, seed)
+    best = go()
+    assert go() == best
+    for says, change in ((r"\[train\]", {"o": TrainOptions(epochs=1, weight_decay=0.5)}), (r"\[loss\]", {"parts": LossOptions(align=0.3)}),
+                         (r"\[context\]", {"sizes": dataclasses.replace(SIZES, window=2)}), ("seed", {"seed": 8}), ("data", {"data": held + data[8:]}),
+                         ("labels", {"description": dataclasses.replace(description, labels=LABELS[::-1])}),
+                         ("modalities", {"description": describe(("text", 4, "log"))})):
+        with pytest.raises(UserError, match=f"another run, made with another {says}; use another --out"):
+            go(**change)
+
+
 def corpus(path, count, seed, many=False):
     rng = random.Random(seed)
     rows = []
@@ -137,8 +151,11 @@ def test_finetune_resumes_to_the_same_weights(tmp_path, start, monkeypatch):
     go("cut")
     whole, cut = (checkpoint.load(tmp_path / d / "encoder.pt") for d in ("whole", "cut"))
     assert all(torch.equal(whole["encoder"][k], cut["encoder"][k]) for k in whole["encoder"])
-    with pytest.raises(UserError, match="another run"):
-        finetune(o, list(LABELS), data, dev, start, tmp_path / "cut", 2)
+    again = lambda options=o, seed=1, texts=data: finetune(options, list(LABELS), texts, dev, start, tmp_path / "cut", seed)
+    for change, says in (({"seed": 2}, "seed"), ({"options": dataclasses.replace(o, learning_rate=2e-3)}, r"\[finetune\]"),
+                         ({"texts": corpus(tmp_path / "o", 96, 3)}, "data")):
+        with pytest.raises(UserError, match=f"another run, made with another {says}; use another --out"):
+            again(**change)
 
 
 def test_finetune_needs_tokens(tmp_path, start):
