@@ -5,12 +5,15 @@ import csv
 import hashlib
 import json
 import os
+import pickle
 import random
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.serialization import _load, _open_zipfile_reader
 
+from . import plain_pickle
 from .errors import UserError
 
 
@@ -31,9 +34,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def load(path: Path) -> dict:
+    """What `save` wrote: tensors, numbers, texts, lists and dictionaries of them; anything else is refused."""
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
-    return torch.load(path, map_location="cpu")
+    try:
+        with _open_zipfile_reader(str(path)) as archive:  # torch.load of 1.13 ignores its pickle_module
+            content = _load(archive, "cpu", plain_pickle, encoding="utf-8")
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, EOFError, pickle.UnpicklingError) as e:
+        raise UserError(f"{path}: is no checkpoint, or damaged: {str(e).splitlines()[0] if str(e) else type(e).__name__}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: is no checkpoint: holds a {type(content).__name__}")
+    return content
 
 
 def resume(path: Path, made: dict[str, str]) -> dict | None:
