@@ -64,12 +64,15 @@ def write_encoder_bundle(encoder: Encoder, vocabulary: Path, space: str, license
 
 
 def write_bundle(o: BundleOptions, sources: list[dict], data: list[str], description: Description, model: ContextModel,
-                 encoder: Path, held: list[Dialogue], out: Path, seed: int, revision: str, logits: Path | None = None) -> dict:
-    """Takes the encoder from the bundle `encoder`, exports and calibrates the context model, writes manifest and README.md."""
+                 encoder: Path | None, held: list[Dialogue], out: Path, seed: int, revision: str, logits: Path | None = None) -> dict:
+    """Takes the encoder from the bundle `encoder`, exports and calibrates the context model, writes manifest and README.md.
+
+    Without `encoder` every modality, text too, is taken as vectors of its feature space.
+    """
     for source in sources:
         if set(source) != {"name", "license", "url"}:
             raise UserError("every [[bundle.sources]] needs name, license and url, and nothing else")
-    encoding = read_manifest(encoder)
+    encoding = read_manifest(encoder) if encoder else {"modalities": [], "files": {}}
     encoders = {m["name"]: m for m in encoding["modalities"] if m.get("encoder")}
     modalities, used = [], set()
     for m in model.modalities:
