@@ -121,6 +121,7 @@ def batches(corpus: Corpus, size: int, seed: int, epoch: int) -> list[list[int]]
 @torch.no_grad()
 def predict(model: nn.Module, corpus: Corpus, size: int = 64) -> np.ndarray:
     """Logits [n, classes] in the corpus' order; bfloat16 as in training, so figures are the run's own, not the bundle's."""
+    mode = model.training
     model.eval()
     device = next(model.parameters()).device
     order = sorted(range(len(corpus.tokens)), key=lambda i: len(corpus.tokens[i]))
@@ -131,7 +132,7 @@ def predict(model: nn.Module, corpus: Corpus, size: int = 64) -> np.ndarray:
             logits = model(*pad([corpus.tokens[i] for i in rows], device)).float().cpu().numpy()
         out = np.zeros((len(order), logits.shape[1]), dtype=np.float32) if out is None else out
         out[rows] = logits
-    model.train()
+    model.train(mode)
     return out
 
 

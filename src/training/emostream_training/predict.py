@@ -43,6 +43,7 @@ def collate(dialogues: list[Dialogue], names: list[str]) -> Batch:
 @torch.no_grad()
 def outputs(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0) -> list[Scores]:
     """Everything the model says, per dialogue: arrays of Scores without the batch axis."""
+    mode = model.training
     model.eval()
     names, out = [m.name for m in model.modalities], {}
     order = sorted(range(len(dialogues)), key=lambda i: len(dialogues[i]))
@@ -51,7 +52,7 @@ def outputs(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0)
         b = collate([dialogues[i] for i in some], names)
         whole = model(b.inputs, b.available, b.speaker, b.present, torch.tensor(look_ahead))
         out.update({i: Scores(*(x[j, : len(dialogues[i])].numpy() for x in whole)) for j, i in enumerate(some)})
-    model.train()
+    model.train(mode)
     return [out[i] for i in range(len(dialogues))]
 
 

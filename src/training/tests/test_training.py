@@ -12,7 +12,8 @@ from emostream_training import checkpoint
 from emostream_training.bert import Bert
 from emostream_training.dataset import UNLABELLED
 from emostream_training.errors import DataError, UserError
-from emostream_training.finetune import FinetuneOptions, finetune
+from emostream_training.finetune import Classifier, Corpus, FinetuneOptions, finetune
+from emostream_training.finetune import predict as predict_texts
 from emostream_training.losses import Loss, LossOptions, class_weights, info_nce, taught_nce
 from emostream_training.missing import drop_modalities
 from emostream_training.predict import predict, score
@@ -156,6 +157,14 @@ def test_finetune_resumes_to_the_same_weights(tmp_path, start, monkeypatch):
                          ({"texts": corpus(tmp_path / "o", 96, 3)}, "data")):
         with pytest.raises(UserError, match=f"another run, made with another {says}; use another --out"):
             again(**change)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_predicting_leaves_the_model_in_its_mode(context, bert, training):
+    model, classifier = context(("text", 4)).train(training), Classifier(bert, 3, 0.1).train(training)
+    predict(model, echo_dialogues(3, 1))
+    predict_texts(classifier, Corpus([[1, 10, 2]], np.zeros(1, np.int64)))
+    assert model.training == classifier.training == training
 
 
 def test_finetune_needs_tokens(tmp_path, start):
