@@ -41,13 +41,18 @@ class Utterance:
 
 
 def read_utterances(path: Path) -> Iterator[Utterance]:
-    """Yields every line, checked for types; blank lines are skipped."""
+    """Yields every line, checked for types; blank lines are skipped. No utterance may come twice, not even as a revision."""
     if not path.is_file():
         raise UserError(f"{path}: no such file")
+    first: dict[tuple[str, str], int] = {}
     with open(path, encoding="utf-8") as lines:
         for number, text in enumerate(lines, 1):
             if text.strip():
-                yield _parse(path, number, text)
+                u = _parse(path, number, text)
+                before = first.setdefault((u.conversation, u.utterance), number) if u.utterance else number
+                if before != number:
+                    raise DataError(path, number, f"holds the same utterance of the same conversation as line {before}")
+                yield u
 
 
 def _parse(path: Path, number: int, text: str) -> Utterance:
@@ -64,6 +69,8 @@ def _parse(path: Path, number: int, text: str) -> Utterance:
             raise DataError(path, number, f"{name} must be a string")
         return value
 
+    if string("kind", None) not in (None, "utterance"):
+        raise DataError(path, number, f"is a {raw['kind']}: expected the final text of every utterance, and nothing else")
     labels = raw.get("labels", [])
     if not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
         raise DataError(path, number, "labels must be a list of strings")

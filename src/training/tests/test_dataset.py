@@ -6,6 +6,7 @@ from emostream_training.dataset import UNLABELLED, Description, read_dialogues, 
 from emostream_training.errors import DataError, UserError
 
 GOOD = {"conversationId": "a", "utteranceId": "1", "speaker": "x", "label": "calm", "features": {"text": [1, 2]}}
+OTHER = {**GOOD, "utteranceId": "2"}
 
 
 def test_rows_group_by_conversation_in_order(tmp_path, describe):
@@ -20,10 +21,13 @@ def test_rows_group_by_conversation_in_order(tmp_path, describe):
 
 
 @pytest.mark.parametrize("bad, message", [
-    ("{not json", "not JSON"), ("[]", "expected a JSON object"), ({**GOOD, "label": "odd"}, "label 'odd'"),
-    ({**GOOD, "features": {"text": [1, 2, 3]}}, "has 3 numbers"), ({**GOOD, "features": {"text": ["x", 1]}}, "list of numbers"),
+    ("{not json", "not JSON"), ("[]", "expected a JSON object"), ({**OTHER, "label": "odd"}, "label 'odd'"),
+    ({**OTHER, "features": {"text": [1, 2, 3]}}, "has 3 numbers"), ({**OTHER, "features": {"text": ["x", 1]}}, "list of numbers"),
     ('{"conversationId":"a","utteranceId":"2","label":"calm","features":{"text":[NaN,1]}}', "not finite"),
-    ({**GOOD, "conversationId": ""}, "conversationId"), ({**GOOD, "tokens": []}, "tokens"), ({**GOOD, "speaker": 3}, "speaker"),
+    ({**OTHER, "conversationId": ""}, "conversationId"), ({**OTHER, "tokens": []}, "tokens"), ({**OTHER, "speaker": 3}, "speaker"),
+    (GOOD, "the same utterance of the same conversation as line 1"),
+    *(({**OTHER, "kind": k}, f"is a {k}: expected the final text") for k in ("revision", "retraction", "end")),
+    ({**OTHER, "kind": 1}, "kind must be a string"),
 ])
 def test_bad_line_names_file_and_line(tmp_path, describe, bad, message):
     path = write_lines(tmp_path / "d.jsonl", [GOOD, "", bad])
@@ -35,6 +39,11 @@ def test_bad_line_names_file_and_line(tmp_path, describe, bad, message):
 def test_file_without_the_described_features_is_refused(tmp_path, describe):
     with pytest.raises(UserError, match="emostream features"):
         read_dialogues(write_lines(tmp_path / "d.jsonl", [{**GOOD, "features": {"face": [1]}}]), describe(("text", 2)))
+
+
+def test_ids_are_unique_within_their_conversation_only(tmp_path):
+    rows = [{**GOOD, "kind": "utterance"}, {**GOOD, "conversationId": "b"}, {"text": "no id"}, {"text": "no id"}]
+    assert len(list(read_utterances(write_lines(tmp_path / "d.jsonl", rows)))) == 4
 
 
 def test_missing_file_is_a_user_error(tmp_path):
