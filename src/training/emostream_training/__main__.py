@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from .errors import UserError
+from .experiments.arguments import add_command as add_experiment
 
 SEED = dict(type=int, default=1, metavar="N", help="seed of everything random (default: 1)")
 
@@ -58,10 +59,11 @@ def _parser() -> argparse.ArgumentParser:
             ("--data", path("training dialogues with `features`, JSON Lines")), ("--dev", path("held-out dialogues with `features`")),
             ("--out", path("directory of the run: context.pt, log.csv, checkpoint.pt")), ("--seed", SEED))
     command("bundle", _bundle, "Export the context model, calibrate on held-out dialogues and write the bundle that serves.", config,
-            ("--context", path("context.pt of a run of `train`")), ("--encoder", path("the bundle written by `encoder`")),
+            ("--context", path("context.pt of a run of `train`")), ("--encoder", path("the bundle written by `encoder`; only for text", required=False)),
             ("--dev", path("held-out dialogues with `features`")), ("--out", path("directory of the bundle")),
             ("--revision", dict(required=True, metavar="SHA", help="git revision of the training code, for the manifest")),
             ("--logits", path("also write the held-out logits: a JSON object from utteranceId to a list", required=False)))
+    add_experiment(commands)
     return parser
 
 

@@ -114,12 +114,15 @@ def write_encoder_bundle(encoder: Bert, vocabulary: Path, space: str, license: s
 
 
 def write_bundle(o: BundleOptions, sources: list[dict], data: list[str], description: Description, model: ContextModel,
-                 encoder: Path, held: list[Dialogue], out: Path, seed: int, revision: str, logits: Path | None = None) -> dict:
-    """Takes the encoder from the bundle `encoder`, exports and calibrates the context model, writes manifest and README.md."""
+                 encoder: Path | None, held: list[Dialogue], out: Path, seed: int, revision: str, logits: Path | None = None) -> dict:
+    """Takes the encoder from the bundle `encoder`, exports and calibrates the context model, writes manifest and README.md.
+
+    Without `encoder` every modality, text too, is taken as vectors of its feature space.
+    """
     for source in sources:
         if set(source) != {"name", "license", "url"}:
             raise UserError("every [[bundle.sources]] needs name, license and url, and nothing else")
-    encoding = json.loads(_need(encoder / "manifest.json").read_text("utf-8"))
+    encoding = json.loads(_need(encoder / "manifest.json").read_text("utf-8")) if encoder else {"modalities": [], "files": {}}
     encoders = {m["name"]: m for m in encoding["modalities"]}
     modalities = []
     for m in model.modalities:
