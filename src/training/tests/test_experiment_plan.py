@@ -103,7 +103,7 @@ def test_a_run_is_known_by_what_it_depends_on(tmp_path, files, monkeypatch):
     def run(variant=0, seed=1, data=files[0], dev=files[1], test=files[1]):
         for known in (runs.file_digest, runs.program_digest, runs.code_digest):
             known.cache_clear()
-        return plan_run(p.variants[variant], seed, data, dev, test, Setting(f"dotnet {program}", None, "r"), tmp_path / "out")
+        return plan_run(p.variants[variant], seed, data, dev, test, Setting(f"dotnet {program}", "r"), tmp_path / "out")
 
     first = run()
     assert run() == first
@@ -139,7 +139,7 @@ def test_code_counts_with_all_it_imports_and_nothing_else(tmp_path, monkeypatch)
 
 
 def test_an_ensemble_is_another_run_when_a_member_is(tmp_path, files):
-    p, setting = plan(tmp_path), Setting(str(tmp_path / "bin" / "emostream.dll"), None, "r")
+    p, setting = plan(tmp_path), Setting(str(tmp_path / "bin" / "emostream.dll"), "r")
     members = {s: [plan_run(v, s, *files, files[1], setting, tmp_path) for v in p.variants[1:3]] for s in (1, 2)}
     one, two = (plan_ensemble("late", m, tmp_path) for m in members.values())
     assert one.directory != two.directory and one.members == tuple(m.directory for m in members[1])

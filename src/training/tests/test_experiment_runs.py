@@ -92,7 +92,7 @@ def toy(tmp_path):
 
 
 def waiting(tmp_path, number):
-    setting = Setting("emostream", None, "r")
+    setting = Setting("emostream", "r")
     return [Run(str(tmp_path / f"run-{i}"), f"form {i}", {}, "", "", "", 1, "key", setting) for i in range(number)]
 
 
@@ -167,7 +167,7 @@ def trained(toy, tmp_path, modality=None):
         config["dataset"]["modalities"] = [m for m in config["dataset"]["modalities"] if m["name"] == modality]
     program = tmp_path / "emostream.dll"
     program.write_bytes(b"")
-    run = plan_run(Variant("form", "form", config), 1, toy["data"], toy["dev"], toy["dev"], Setting(str(program), None, "r"), tmp_path)
+    run = plan_run(Variant("form", "form", config), 1, toy["data"], toy["dev"], toy["dev"], Setting(str(program), "r"), tmp_path)
     run.write()
     return run, worker.make(run)
 

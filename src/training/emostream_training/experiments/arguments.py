@@ -12,12 +12,13 @@ experiments: complete, missing, ablation, privacy, generalisation, all; or the p
 
 examples:
   python3 -m emostream_training experiment complete --config configs/iemocap.toml --data train.jsonl --dev dev.jsonl \\
-      --encoder plain --emostream "dotnet ../EmoStream.Cli/bin/Release/net10.0/emostream.dll" --out reports
+      --emostream "dotnet ../EmoStream.Cli/bin/Release/net10.0/emostream.dll" --out reports
   python3 -m emostream_training experiment all ... --seeds 3 --jobs 2 --out reports
   python3 -m emostream_training experiment generalisation ... --across ../../infra/models/meld dailydialog-dev.jsonl --out reports
 
 Runs are kept in OUT/runs under a hash of configuration, data, seed and code: experiments share them, and the same
-command takes up where it was interrupted. The reports are OUT/EXPERIMENT/report.md.
+command takes up where it was interrupted. The reports are OUT/EXPERIMENT/report.md. Training
+and evaluation both take the vectors in the files, text too, so the bundles hold no encoder.
 """
 
 
@@ -33,7 +34,6 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     path("--config", "TOML file as `train` and `bundle` read it: the full model")
     path("--data", "training dialogues with `features`, JSON Lines")
     path("--dev", "held-out dialogues with `features`: choose the epoch, calibrate, and are measured")
-    path("--encoder", "the bundle written by `encoder`; only where the data set has text", required=False)
     parser.add_argument("--emostream", required=True, metavar="COMMAND", help="the product's command line, which evaluates; such as \"dotnet .../emostream.dll\"")
     parser.add_argument("--across", nargs=2, action="append", default=[], type=Path, metavar=("BUNDLE", "FILE"),
                         help="for generalisation: also evaluate this bundle on this file of another data set; may be repeated")

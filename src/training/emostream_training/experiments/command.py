@@ -22,10 +22,8 @@ def run(a: argparse.Namespace) -> None:
     # 1. Plans
     config = read_toml(a.config)
     plans = [read_plan(path, config, a.config) for path in locate(a.experiment)]
-    setting = Setting(a.emostream, str(a.encoder.resolve()) if a.encoder else None, revision(), a.threads)
+    setting = Setting(a.emostream, revision(), a.threads)
     data, dev, out = a.data.resolve(), a.dev.resolve(), a.out.resolve()
-    if not a.encoder and any("text" in v.modalities for p in plans for v in p.variants):
-        raise UserError(f"{a.config} describes text: give --encoder, the bundle that encodes it")
 
     # 2. Runs
     folds = make_folds(config.get("folds"), a.config, [data, dev], out / "folds") if any("folds" in p.views for p in plans) else []

@@ -30,14 +30,14 @@ def save(stem: Path, draw: Callable[[], "pyplot.Figure"]) -> None:
 
 
 def points(panels: Mapping[str, Sequence[tuple[str, Summary, Sequence[float]]]], axis: str) -> "pyplot.Figure":
-    """One panel per condition; a row per form: the mean with its standard deviation, and every seed as a faint dot."""
+    """One panel per condition; a row per form: the mean with its standard deviation, and below it every seed as a faint dot."""
     rows = max(len(p) for p in panels.values())
     figure, axes = pyplot.subplots(1, len(panels), figsize=(max(WIDTH, 2.4 * len(panels)), 0.9 + 0.32 * rows), sharey=True, squeeze=False)
     for ax, (title, entries) in zip(axes[0], panels.items()):
         for y, (name, mean, seeds) in enumerate(entries):
             if mean is None:
                 continue
-            ax.plot([100 * s for s in seeds], [y] * len(seeds), ".", color="#999999", markersize=4, zorder=2)
+            ax.plot([100 * s for s in seeds], [y + 0.2] * len(seeds), ".", color="#999999", markersize=4, zorder=2)
             ax.errorbar(100 * mean.mean, y, xerr=100 * (mean.deviation or 0), fmt=MARKERS[0], color=COLOURS[0], capsize=3, zorder=3)
         ax.set_yticks(range(rows), [e[0] for e in entries])
         ax.set_title(title, fontsize=9)

@@ -17,10 +17,9 @@ PACKAGE = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Setting:
-    """What every run of a command shares: the program that evaluates, the bundle that encodes, the code's revision."""
+    """What every run of a command shares: the program that evaluates, the code's revision."""
 
     emostream: str            # command line of the product's CLI
-    encoder: str | None       # bundle that encodes text; none where no variant has text
     revision: str             # git revision, for the manifests
     threads: int = 1
 
@@ -64,8 +63,7 @@ def plan_run(variant: Variant, seed: int, data: Path, dev: Path, test: Path, set
     """The run of a variant with a seed, in the directory that its training's hash names."""
     trained = digest({"config": {t: variant.config.get(t, {}) for t in TRAINED}, "data": file_digest(data),
                       "dev": file_digest(dev), "seed": seed, "code": code_digest("train")})
-    encoder = file_digest(Path(setting.encoder) / "manifest.json") if setting.encoder and "text" in variant.modalities else None
-    evaluated = digest({"bundle": variant.config.get("bundle", {}), "encoder": encoder, "test": file_digest(test),
+    evaluated = digest({"bundle": variant.config.get("bundle", {}), "test": file_digest(test),
                         "code": code_digest("bundle"), "program": program_digest(setting.emostream)})
     return Run(str(out / "runs" / trained), variant.name, variant.config, str(data), str(dev), str(test), seed, evaluated, setting)
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Callable
 
+from ..dataset import MODALITIES
 from . import figures
 from .plan import Plan
-from .results import MEAN, WHOLE, Results, conditions, rate_name
-from .statistics import Difference, Summary, summary
+from .results import MEAN, WHOLE, Results, rate_name
+from .statistics import Difference, Summary, paired, summary
 
 F1 = "weighted F1 (%)"
 
@@ -65,10 +66,16 @@ def cells(plan: Plan, results: Results) -> Section:
                            [[titles[v], percent(results.summary(v, *whole[0])), _dialogues(results, v),
                              *(percent(results.summary(v, *m)) for m in whole[1:4]), _plain(results.summary(v, *whole[4]))]
                             for v in results.evaluations])
-    keep = [c for c in shown if "missing" not in c and c != MEAN][:4]
+    keep = _subsets(shown)
     section.show("conditions", f"{F1} of every form by what is available", lambda: figures.points(
         {c: [(titles[v], results.summary(v, c), list(results.by_seed(v, c).values())) for v in results.evaluations] for c in keep}, F1))
     return section
+
+
+def _subsets(shown: list[str]) -> list[str]:
+    """What a figure has room for: the modality subsets, the largest last."""
+    found = [c for c in shown if set(c.split("+")) <= set(MODALITIES)]
+    return sorted(found, key=lambda c: c.count("+"))[-4:] or [WHOLE]
 
 
 def _dialogues(results: Results, variant: str) -> str:
@@ -88,6 +95,7 @@ def rates(plan: Plan, results: Results) -> Section:
         wanted = sorted({float(r) for e in results.evaluations[v].values() for r in e["missing"] or ()})
         found = [(r, results.summary(v, rate_name(str(r)))) for r in wanted]
         if any(s for _, s in found):
+            found.insert(0, (0.0, results.summary(v, WHOLE)))
             series[titles[v]] = [(r, s) for r, s in found if s]
     if not series:
         section.lines += ["With one modality nothing can go missing at random.", ""]
@@ -104,7 +112,7 @@ def ablation(plan: Plan, results: Results) -> Section:
     section, titles = Section(), plan.titles()
     others = [v for v in results.evaluations if v != plan.reference]
     shown = results.conditions()
-    kept = [c for c in (max((c for c in shown if "+" in c), key=len, default=WHOLE), *(c for c in shown if c in ("text", "audio", "face", "body")), MEAN)
+    kept = [c for c in (max((c for c in shown if "+" in c), key=len, default=WHOLE), *(c for c in shown if c in MODALITIES), MEAN)
             if c in shown]
     section.lines += ["What taking a part away changes, in points of weighted F1 with the 95% t-interval over paired seeds; below zero "
                       "the part helps. Bold and filled where the interval leaves out zero.", ""]
@@ -144,7 +152,7 @@ def privacy(plan: Plan, results: Results) -> Section:
     section.lines += ["What the policy gate takes away never reaches the model. The cost is the difference to everything, same model, "
                       "same seeds, in points of weighted F1 with its 95% t-interval.", ""]
     section.lines += table(["policy", "what is left", "weighted F1", "cost", "a model trained on that alone"], rows)
-    absent = [m for m in ("text", "audio", "face", "body") if m not in names]
+    absent = [m for m in MODALITIES if m not in names]
     if absent:
         section.lines += [f"This data set has no {', '.join(absent)}: nothing is claimed about {'it' if len(absent) == 1 else 'them'}.", ""]
     if drawn:
@@ -153,8 +161,6 @@ def privacy(plan: Plan, results: Results) -> Section:
 
 
 def _cost(results: Results, plan: Plan, subset: str, everything: str) -> Difference | None:
-    from .statistics import paired
-
     return paired(results.by_seed(plan.reference, subset), results.by_seed(plan.reference, everything))
 
 
@@ -187,7 +193,7 @@ def folds(plan: Plan, folds: dict[str, Results]) -> Section:
     rows = [[name, *(percent(r.summary(plan.reference, c)) for c in shown)] for name, r in folds.items()]
     mean = [percent(_over(folds, plan.reference, c)) for c in shown]
     section.lines += table([f"left out ({titles[plan.reference]})", *shown], [*rows, ["mean ± deviation over the groups", *mean]])
-    keep = [c for c in shown if "missing" not in c and c != MEAN][:4]
+    keep = _subsets(shown)
     section.show("folds", f"{F1} by group left out", lambda: figures.points(
         {c: [(name, r.summary(plan.reference, c), list(r.by_seed(plan.reference, c).values())) for name, r in folds.items()] for c in keep}, F1))
     return section

@@ -65,31 +65,17 @@ def bundle(run: Run, description: Description, directory: Path) -> Path:
     table = dict(run.config.get("bundle", {}))
     sources, data = table.pop("sources", []), table.pop("data", [])
     options = parse(BundleOptions, table, "run.json: [bundle]")
-    encoder = Path(run.setting.encoder) if run.setting.encoder and any(m.name == "text" for m in description.modalities) else None
     model, _ = load_context(directory / "context.pt")
     out = directory / "bundle"
     shutil.rmtree(out, ignore_errors=True)
-    write_bundle(options, sources, data, description, model, encoder, read_dialogues(Path(run.dev), description), out, run.seed,
+    write_bundle(options, sources, data, description, model, None, read_dialogues(Path(run.dev), description), out, run.seed,
                  run.setting.revision)
-    if encoder:
-        _share(encoder, out)
     return out
-
-
-def _share(encoder: Path, out: Path) -> None:
-    """Links the encoder's files instead of keeping a copy per run, where the file system can."""
-    for name in json.loads((encoder / "manifest.json").read_text("utf-8"))["files"]:
-        linked = out / f"{name}.link"
-        try:
-            os.link(encoder / name, linked)
-        except OSError:
-            return
-        os.replace(linked, out / name)
 
 
 def evaluate(run: Run, bundle_directory: Path) -> dict:
     """The product's own evaluation of the bundle, as JSON."""
-    spaces = [f"{m['name']}={m['feature_space']}" for m in run.config["dataset"]["modalities"] if m["name"] != "text"]
+    spaces = [f"{m['name']}={m['feature_space']}" for m in run.config["dataset"]["modalities"]]
     return evaluate_bundle(run.setting.emostream, bundle_directory, Path(run.test), spaces)
 
 
