@@ -1,10 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
+using EmoStream.Cli.Evaluate.Report;
 using EmoStream.Cli.Input;
-using EmoStream.Inference;
-using EmoStream.Inference.Bundle;
-using EmoStream.Inference.Scoring;
-using Microsoft.Extensions.Options;
 
 namespace EmoStream.Cli.Evaluate;
 
@@ -17,94 +14,61 @@ internal static class EvaluateCommand
         var bundle = new Option<string?>("--bundle") { Description = "Model bundle to evaluate", HelpName = "DIR" };
         var json = new Option<bool>("--json") { Description = "Print JSON instead of tables" };
         var predictions = new Option<string?>("--predictions") { Description = "Write every prediction to a JSONL file", HelpName = "OUT" };
-        var features = FeatureSpaces.Option();
+        var features = FeatureSpaces.Option(text: true);
         var command = new Command("evaluate", "Evaluate a model bundle on annotated conversations.") { file, bundle, json, predictions, features };
         command.UseHelp("""
             Examples:
               emostream evaluate dev.jsonl
               emostream evaluate dev_sent_emo.csv --bundle ./my-bundle --json > report.json
-              emostream evaluate dev.jsonl --predictions predictions.jsonl
+              emostream evaluate dev.jsonl --bundle ./my-bundle --features audio=audio/my-encoder@1 --plots figures
 
             Environment:
               EmoStream__Bundle                 bundle directory where --bundle is not given; else the shipped one
 
-            Metrics follow scikit-learn with zero_division=0. Utterances without a label are context only.
+            Metrics follow scikit-learn with zero_division=0; intervals are 95% of 1,000 resamples of the conversations.
+            Utterances without a label are context only. A subset of modalities is measured on the utterances that bring all
+            of it, with everything else removed from their conversations; missing rates drop modalities by a fixed rule.
+            Vectors in the file count only when --features names their space; features.text then stands for the text.
+
+            JSON: {bundle, conversations, utterances, unlabelled, unscorable, availability, absent, weightedF1, macroF1, accuracy,
+              perClass: {LABEL: {precision, recall, f1, support}}, labels, confusion,
+              calibration: {ece, nll, brier, coverage, setSize, offered, bins}, nominalCoverage, intervals: {weightedF1: [low, high],
+              macroF1, accuracy}, provisional, subsets: {"text+audio": {utterances, weightedF1, macroF1, accuracy, calibration,
+              intervals}}, missing: {"0.1": ...}, byLength, bySpeakers, byPosition: [{bucket, utterances, weightedF1, accuracy}],
+              fusion: {utterances, auc, shareAbove80, meanWeight, accuracy, meanWeightRecovered, accuracyRecovered, modalities},
+              retrieval: {"audio>text": {recallAt1, recallAt10, medianRank, candidates, chanceAt1, chanceAt10}}}
             """);
-        command.Run(terminal, (parsed, cancellationToken) => Task.FromResult(Evaluate(
-            terminal,
-            new InputFile(parsed.GetRequiredValue(file), FeatureSpaces.Parse(parsed.GetValue(features))),
-            ShippedFiles.Bundle(parsed.GetValue(bundle)),
-            parsed.GetValue(predictions),
-            parsed.GetValue(json),
-            cancellationToken)));
+        command.Run(terminal, (parsed, cancellationToken) =>
+        {
+            var run = new EvaluationRun(terminal, parsed.GetRequiredValue(file), FeatureSpaces.Parse(parsed.GetValue(features)), cancellationToken);
+            Evaluate(terminal, run, ShippedFiles.Bundle(parsed.GetValue(bundle)), parsed.GetValue(predictions), parsed.GetValue(json));
+            return Task.FromResult(ExitCode.Ok);
+        });
         return command;
     }
 
-    private static int Evaluate(Terminal terminal, InputFile input, string bundleDirectory, string? predictionsPath, bool json, CancellationToken cancellationToken)
+    private static void Evaluate(Terminal terminal, EvaluationRun run, string bundle, string? predictions, bool json)
     {
-        var conversations = Conversation.Gather(input);
-        if (!conversations.SelectMany(conversation => conversation.Turns).Any(turn => turn.Line.Label is not null && !turn.IsRetracted))
+        var evaluation = run.Evaluate(bundle);
+        if (predictions is not null)
         {
-            throw new InputException($"{input.Path}: no line has a label");
+            OutputFiles.Write(predictions, writer =>
+            {
+                foreach (var prediction in evaluation.Whole)
+                {
+                    writer.WriteLine(JsonSerializer.Serialize(PredictionLine.From(prediction, evaluation), EvaluateJson.Default.PredictionLine));
+                }
+            });
         }
 
-        var bundle = ModelBundle.Load(bundleDirectory);
-        var labels = bundle.Description.Labels;
-        CheckLabels(input.Path, conversations, labels);
-
-        using var scorer = new OnnxScorer(bundle, Options.Create(new InferenceOptions { Bundle = bundleDirectory, Threads = Environment.ProcessorCount }));
-        using var predictionsFile = predictionsPath is null ? null : File.CreateText(predictionsPath);
-        var pairs = new List<(int Actual, int Predicted)>();
-        var unlabelled = 0;
-        Progress.Run(terminal, "evaluate", conversations.Sum(c => c.Turns.Count), report =>
-        {
-            foreach (var prediction in new Evaluator(scorer).Predict(conversations, report, cancellationToken))
-            {
-                predictionsFile?.WriteLine(JsonSerializer.Serialize(Line(prediction, labels), EvaluateJson.Default.PredictionLine));
-                if (prediction.Line.Label is { } label)
-                {
-                    pairs.Add((Array.IndexOf(labels, label), prediction.Label));
-                }
-                else
-                {
-                    unlabelled++;
-                }
-            }
-        });
-
-        var result = EvaluationReport.From(bundle.Id, conversations.Count, unlabelled, ClassificationReport.From(labels, pairs));
+        var report = EvaluationReport.From(evaluation);
         if (json)
         {
-            result.WriteJson(terminal.Output);
+            report.WriteJson(terminal.Output);
         }
         else
         {
-            result.WriteTables(terminal.Out);
-        }
-
-        return ExitCode.Ok;
-    }
-
-    private static PredictionLine Line(Prediction prediction, string[] labels)
-    {
-        var probabilities = new Dictionary<string, float>(labels.Length);
-        for (var i = 0; i < labels.Length; i++)
-        {
-            probabilities.Add(labels[i], prediction.Probabilities[i]);
-        }
-
-        var e = prediction.Line.Event!;
-        return new PredictionLine(e.ConversationId, e.UtteranceId, labels[prediction.Label], probabilities);
-    }
-
-    private static void CheckLabels(string path, IEnumerable<Conversation> conversations, string[] labels)
-    {
-        foreach (var line in conversations.SelectMany(conversation => conversation.Turns).Select(turn => turn.Line))
-        {
-            if (line.Label is { } label && !labels.Contains(label))
-            {
-                throw new InputException($"{path} line {line.Number}: unknown label '{label}'; the bundle knows {string.Join(", ", labels)}.");
-            }
+            EvaluationTables.Write(terminal.Out, report);
         }
     }
 }

@@ -1,101 +1,99 @@
-using EmoStream.Cli.Input;
-using EmoStream.Contracts.Events;
 using EmoStream.Contracts.Inference;
 using EmoStream.Inference.Scoring;
 
 namespace EmoStream.Cli.Evaluate;
 
-/// <summary>
-/// Scores whole conversations with the scorer that serves, as the stream would leave them: 1 rows in order, revisions
-/// and retractions applied, 2 one request per conversation, several at a time, 3 the most probable label of each.
-/// </summary>
-internal sealed class Evaluator(IScorer scorer)
+/// <summary>Scores a corpus with the scorer that serves, with any modalities taken away.</summary>
+/// <param name="scorer">The model.</param>
+/// <param name="corpus">What to score, encoded.</param>
+/// <param name="scored">Called with the number of rows just scored.</param>
+/// <param name="cancellationToken">Stops between two batches.</param>
+internal sealed class Evaluator(OnnxScorer scorer, Corpus corpus, Action<int> scored, CancellationToken cancellationToken)
 {
-    private const int RowsPerBatch = 256;
-
-    /// <summary>Predicts every scorable utterance.</summary>
-    /// <param name="conversations">The conversations.</param>
-    /// <param name="scored">Called with the number of rows just scored.</param>
-    /// <param name="cancellationToken">Stops between two batches.</param>
-    public IEnumerable<Prediction> Predict(IEnumerable<Conversation> conversations, Action<int> scored, CancellationToken cancellationToken)
+    /// <summary>Scores as the stream leaves a conversation at its end.</summary>
+    /// <param name="keep">What is left of a row, as a mask; rows of the context are cut alike.</param>
+    /// <param name="counts">Which rows are wanted; those that are left with nothing never are.</param>
+    /// <param name="diagnose">Whether to read the graph's diagnostic outputs.</param>
+    public List<Prediction> Final(Func<Row, int> keep, Func<Row, bool> counts, bool diagnose = false) => Score(keep, diagnose, dialogue =>
     {
-        var batch = new List<Conversation>();
-        var rows = 0;
-        foreach (var conversation in conversations)
-        {
-            batch.Add(conversation);
-            rows += conversation.Turns.Count;
-            if (rows >= RowsPerBatch)
-            {
-                foreach (var prediction in Score(batch))
-                {
-                    yield return prediction;
-                }
+        var rows = corpus.Dialogues[dialogue].Rows;
+        int[] wanted = [.. Enumerable.Range(0, rows.Count).Where(i => (keep(rows[i]) & rows[i].Available) != 0 && counts(rows[i]))];
+        return [new Part(dialogue, 0, new() { Rows = [.. rows.Select(row => row.Keep(keep(row)))], Scored = wanted })];
+    });
 
-                scored(rows);
-                batch.Clear();
-                rows = 0;
+    /// <summary>Scores every utterance as the stream does when it has just arrived: the window before it, nothing after.</summary>
+    public List<Prediction> Provisional() => Score(row => row.Available, diagnose: false, dialogue =>
+    {
+        var rows = corpus.Dialogues[dialogue].Rows;
+        return Enumerable.Range(0, rows.Count).Where(i => rows[i].Available != 0).Select(i =>
+        {
+            var start = Math.Max(0, i - corpus.Model.Window);
+            return new Part(dialogue, start, new() { Rows = [.. rows.Take(start..(i + 1)).Select(row => row.Keep(row.Available))], Scored = [i - start] });
+        });
+    });
+
+    private List<Prediction> Score(Func<Row, int> keep, bool diagnose, Func<int, IEnumerable<Part>> parts)
+    {
+        var predictions = new List<Prediction>();
+        foreach (var batch in Batches())
+        {
+            Score([.. batch.SelectMany(parts)], keep, diagnose, predictions);
+            scored(batch.Sum(dialogue => corpus.Dialogues[dialogue].Rows.Count));
+        }
+
+        return predictions;
+    }
+
+    private void Score(Part[] parts, Func<Row, int> keep, bool diagnose, List<Prediction> predictions)
+    {
+        var requests = Array.ConvertAll(parts, part => part.Request);
+        Diagnosis[][]? diagnoses = null;
+        var replies = diagnose ? scorer.Diagnose(requests, out diagnoses) : scorer.Score(requests);
+        for (var p = 0; p < parts.Length; p++)
+        {
+            for (var i = 0; i < requests[p].Scored.Length; i++)
+            {
+                var position = parts[p].Start + requests[p].Scored[i];
+                var row = corpus.Dialogues[parts[p].Dialogue].Rows[position];
+                predictions.Add(new(parts[p].Dialogue, position, row, row.Available & keep(row), replies[p].Scores[i], diagnoses?[p][i]));
+            }
+        }
+    }
+
+    private IEnumerable<List<int>> Batches()
+    {
+        var (batch, rows) = (new List<int>(), 0);
+        for (var dialogue = 0; dialogue < corpus.Dialogues.Count; dialogue++)
+        {
+            batch.Add(dialogue);
+            rows += corpus.Dialogues[dialogue].Rows.Count;
+            if (rows >= Corpus.RowsPerBatch || dialogue == corpus.Dialogues.Count - 1)
+            {
                 cancellationToken.ThrowIfCancellationRequested();
-            }
-        }
-
-        foreach (var prediction in Score(batch))
-        {
-            yield return prediction;
-        }
-
-        scored(rows);
-    }
-
-    private IEnumerable<Prediction> Score(List<Conversation> batch)
-    {
-        // 1. Rows, and which of them bring something that the model takes.
-        var requests = batch.ConvertAll(Request);
-
-        // 2. Score.
-        var replies = requests.Count == 0 ? [] : scorer.Score(requests);
-
-        // 3. Labels.
-        for (var c = 0; c < requests.Count; c++)
-        {
-            for (var i = 0; i < requests[c].Scored.Length; i++)
-            {
-                var probabilities = replies[c].Scores[i].Probabilities;
-                yield return new Prediction(batch[c].Turns[requests[c].Scored[i]].Line, Array.IndexOf(probabilities, probabilities.Max()), probabilities);
+                yield return batch;
+                (batch, rows) = ([], 0);
             }
         }
     }
 
-    private ScoreRequest Request(Conversation conversation)
-    {
-        var speakers = new Dictionary<string, int>();
-        var rows = new ContextRow[conversation.Turns.Count];
-        var scored = new List<int>();
-        for (var i = 0; i < rows.Length; i++)
-        {
-            var e = conversation.Turns[i].Line.Event!;
-            if (!speakers.TryGetValue(e.Speaker!.Id, out var speaker))
-            {
-                speakers.Add(e.Speaker.Id, speaker = speakers.Count);
-            }
-
-            // What brings nothing keeps its row, as in the stream: the distances of the others do not change.
-            var isUsed = !conversation.Turns[i].IsRetracted && HasInput(e);
-            rows[i] = isUsed
-                ? new() { Speaker = speaker, Input = new() { Text = string.IsNullOrWhiteSpace(e.Text) ? null : e.Text, Audio = e.Audio, Face = e.Face, Body = e.Body } }
-                : new() { Speaker = speaker, Descriptors = new byte[]?[scorer.Description.Modalities.Length] };
-            if (isUsed)
-            {
-                scored.Add(i);
-            }
-        }
-
-        return new() { Rows = rows, Scored = [.. scored] };
-    }
-
-    private bool HasInput(UtteranceEvent e)
-        => scorer.Description.Modalities.Any(m => m.Name == Contracts.Modality.Text ? !string.IsNullOrWhiteSpace(e.Text) : e.Input(m.Name) is not null);
+    /// <summary>Rows of a dialogue, from one on, that are scored together.</summary>
+    private readonly record struct Part(int Dialogue, int Start, ScoreRequest Request);
 }
 
-/// <summary>What the model says of one line.</summary>
-internal readonly record struct Prediction(InputLine Line, int Label, float[] Probabilities);
+/// <summary>What the model says of one row.</summary>
+/// <param name="Dialogue">Index of the conversation in the corpus.</param>
+/// <param name="Position">Index of the row in its conversation.</param>
+/// <param name="Row">The row.</param>
+/// <param name="Available">The modalities it was scored with, as a mask.</param>
+/// <param name="Score">As served.</param>
+/// <param name="Diagnosis">Where it was asked for.</param>
+internal sealed record Prediction(int Dialogue, int Position, Row Row, int Available, Score Score, Diagnosis? Diagnosis)
+{
+    /// <summary>The most probable label.</summary>
+    public int Label { get; } = Array.IndexOf(Score.Probabilities, Score.Probabilities.Max());
+
+    /// <summary>Its probability.</summary>
+    public float Confidence => Score.Probabilities[Label];
+
+    public bool IsRight => Label == Row.Label;
+}

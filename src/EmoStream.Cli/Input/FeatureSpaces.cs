@@ -9,8 +9,10 @@ namespace EmoStream.Cli.Input;
 /// </summary>
 internal static class FeatureSpaces
 {
-    public static Option<string[]> Option()
+    /// <param name="text">Whether vectors may stand for texts, too: events have no place for them, evaluation does.</param>
+    public static Option<string[]> Option(bool text = false)
     {
+        string[] known = [.. Modality.All.Where(name => text || name != Modality.Text)];
         var option = new Option<string[]>("--features")
         {
             Description = "Use the file's vectors of a modality, naming their feature space; may be repeated",
@@ -22,9 +24,9 @@ internal static class FeatureSpaces
             foreach (var token in result.Tokens)
             {
                 var (modality, space) = Split(token.Value);
-                if (modality == Modality.Text || !Modality.All.Contains(modality) || space.IndexOf('@') < 1)
+                if (!known.Contains(modality) || space.IndexOf('@') < 1)
                 {
-                    result.AddError($"--features {token.Value}: expected MODALITY=SPACE with audio, face or body, such as face=face/openface-au@1.");
+                    result.AddError($"--features {token.Value}: expected MODALITY=SPACE with {string.Join(", ", known)}, such as face=face/openface-au@1.");
                 }
             }
         });

@@ -53,7 +53,10 @@ internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>
     }
 
     private static InputLine Validate(InputLine line)
-        => line.Event is { } e && UtteranceEventValidator.Validate(e) is { } error ? InputLine.Bad(line.Number, error) : line;
+        => line.Event is { } e && UtteranceEventValidator.Validate(e) is { } error && !IsVectorOnly(line, error) ? InputLine.Bad(line.Number, error) : line;
+
+    /// <summary>An event needs a modality; a line with nothing but a vector of its text has one.</summary>
+    private static bool IsVectorOnly(InputLine line, string error) => line.TextFeatures is not null && error.StartsWith("no-modality:", StringComparison.Ordinal);
 
     private T Guard<T>(Func<T> read)
     {

@@ -7,7 +7,8 @@ namespace EmoStream.Cli.Input;
 /// <param name="Event">The event; valid by the rules of <see cref="UtteranceEventValidator"/>.</param>
 /// <param name="Label">The annotated emotion, where the file has one.</param>
 /// <param name="Error">Why the line is unusable; names members and positions.</param>
-internal readonly record struct InputLine(int Number, UtteranceEvent? Event, string? Label, string? Error)
+/// <param name="TextFeatures">A vector of the text that stands for it; events have no place for one.</param>
+internal readonly record struct InputLine(int Number, UtteranceEvent? Event, string? Label, string? Error, FeatureVector? TextFeatures = null)
 {
     public static InputLine Bad(int number, string error) => new(number, null, null, error);
 }

@@ -66,7 +66,7 @@ internal static class JsonLineReader
             Face = Features(root, Modality.Face, featureSpaces),
             Body = Features(root, Modality.Body, featureSpaces),
         };
-        return new InputLine(number, e, String(root, "label"), null);
+        return new InputLine(number, e, String(root, "label"), null, Features(root, Modality.Text, featureSpaces)?.Features);
     }
 
     private static string? String(JsonElement root, string member)

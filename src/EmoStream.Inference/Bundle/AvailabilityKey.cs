@@ -3,7 +3,7 @@ using EmoStream.Contracts;
 namespace EmoStream.Inference.Bundle;
 
 /// <summary>Names of availability sets in manifests: modality names joined with <c>+</c> in the order of <see cref="Modality.All"/>.</summary>
-internal static class AvailabilityKey
+public static class AvailabilityKey
 {
     /// <summary>One key per bit mask over <paramref name="modalities"/>; bit m stands for modalities[m], mask 0 is empty.</summary>
     public static string[] All(string[] modalities)

@@ -3,6 +3,7 @@ using EmoStream.Inference.Bundle;
 using EmoStream.Inference.Encoding;
 using EmoStream.Inference.Sessions;
 using Microsoft.Extensions.Logging;
+using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace EmoStream.Inference.Scoring;
@@ -13,7 +14,9 @@ namespace EmoStream.Inference.Scoring;
 /// <remarks>
 /// In, per modality by its name: float32 [batch, rows, dimension], 0 where absent; available: bool [batch, rows, modalities];
 /// speaker: int64 [batch, rows]; present: bool [batch, rows], false for padding; look_ahead: int64 scalar.
-/// Out: logits float32 [batch, rows, labels]; weights float32 [batch, rows, modalities].
+/// Out: logits float32 [batch, rows, labels]; weights float32 [batch, rows, modalities]. Only where <see cref="Diagnosis"/>
+/// is asked for, and only if the graph has them: single float32 [batch, rows, modalities, labels]; joint float32
+/// [batch, rows, modalities, joint].
 /// </remarks>
 internal sealed class ContextModel : IDisposable
 {
@@ -28,6 +31,7 @@ internal sealed class ContextModel : IDisposable
     private readonly TensorBuffer<long> _lookAhead = new();
     private readonly TensorBuffer<float> _logits = new();
     private readonly TensorBuffer<float> _weights = new();
+    private readonly DiagnosticOutputs _diagnostics;
 
     public ContextModel(ModelBundle bundle, InferenceOptions options, InferenceMetrics metrics, ILogger logger)
     {
@@ -50,7 +54,9 @@ internal sealed class ContextModel : IDisposable
             [
                 new("logits", TensorElementType.Float, -1, -1, _description.Labels.Length),
                 new("weights", TensorElementType.Float, -1, -1, modalities.Length),
-            ]);
+            ],
+            DiagnosticOutputs.Specs(_description));
+        _diagnostics = new(_model, ["logits", "weights"], _description);
     }
 
     /// <summary>Scores the segments in one run, padded to <paramref name="rows"/>.</summary>
@@ -59,7 +65,8 @@ internal sealed class ContextModel : IDisposable
     /// <param name="batch">The requests that the segments point into.</param>
     /// <param name="encoded">Per request and row the descriptors of new rows.</param>
     /// <param name="scores">Per request where its scores go.</param>
-    public void Run(ReadOnlySpan<Segment> segments, int rows, IReadOnlyList<ScoreRequest> batch, byte[]?[]?[][] encoded, Score[][] scores)
+    /// <param name="diagnoses">Per request where its diagnoses go; null, as in serving: none are computed.</param>
+    public void Run(ReadOnlySpan<Segment> segments, int rows, IReadOnlyList<ScoreRequest> batch, byte[]?[]?[][] encoded, Score[][] scores, Diagnosis[][]? diagnoses)
     {
         var started = _metrics.Start();
         var (labels, modalities, count) = (_description.Labels.Length, _description.Modalities.Length, 0);
@@ -74,9 +81,15 @@ internal sealed class ContextModel : IDisposable
         // 2. Run.
         var logits = _logits.Take(segments.Length * rows * labels);
         var weights = _weights.Take(segments.Length * rows * modalities);
-        _model.Run(
-            Inputs(segments.Length, rows),
-            [_logits.Tensor([segments.Length, rows, labels]), _weights.Tensor([segments.Length, rows, modalities])]);
+        var inputs = Inputs(segments.Length, rows);
+        if (diagnoses is null)
+        {
+            _model.Run(inputs, [_logits.Tensor([segments.Length, rows, labels]), _weights.Tensor([segments.Length, rows, modalities])]);
+        }
+        else
+        {
+            _diagnostics.Run(_model, inputs, logits, weights);
+        }
 
         // 3. Take the scores out.
         var available = _available.Take(segments.Length * rows * modalities);
@@ -91,6 +104,10 @@ internal sealed class ContextModel : IDisposable
                     logits.Slice(cell * labels, labels),
                     Mask(available.Slice(cell * modalities, modalities)),
                     weights.Slice(cell * modalities, modalities).ToArray());
+                if (diagnoses is not null)
+                {
+                    diagnoses[segment.Request][i] = _diagnostics.Take(cell);
+                }
             }
 
             count += segment.Scores;
@@ -148,10 +165,10 @@ internal sealed class ContextModel : IDisposable
         }
     }
 
-    private Microsoft.ML.OnnxRuntime.OrtValue[] Inputs(int segments, int rows)
+    private OrtValue[] Inputs(int segments, int rows)
     {
         long[] shape = [segments, rows];
-        var inputs = new Microsoft.ML.OnnxRuntime.OrtValue[_descriptors.Length + 4];
+        var inputs = new OrtValue[_descriptors.Length + 4];
         for (var m = 0; m < _descriptors.Length; m++)
         {
             inputs[m] = _descriptors[m].Tensor([segments, rows, _description.Modalities[m].Dimension]);

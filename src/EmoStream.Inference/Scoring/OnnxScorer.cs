@@ -52,7 +52,25 @@ public sealed class OnnxScorer : IScorer, IDisposable
     public ModelDescription Description { get; }
 
     /// <inheritdoc />
-    public ScoreReply[] Score(IReadOnlyList<ScoreRequest> batch)
+    public ScoreReply[] Score(IReadOnlyList<ScoreRequest> batch) => Score(batch, diagnoses: null);
+
+    /// <summary>Scores as serving does, and reads the graph's diagnostic outputs beside.</summary>
+    /// <param name="batch">The requests.</param>
+    /// <param name="diagnoses">One per score of each request, in their order; their members are null where the graph lacks the output.</param>
+    public ScoreReply[] Diagnose(IReadOnlyList<ScoreRequest> batch, out Diagnosis[][] diagnoses)
+    {
+        diagnoses = [.. batch.Select(request => new Diagnosis[request.Scored.Length])];
+        return Score(batch, diagnoses);
+    }
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        _encoder?.Dispose();
+        _context.Dispose();
+    }
+
+    private ScoreReply[] Score(IReadOnlyList<ScoreRequest> batch, Diagnosis[][]? diagnoses)
     {
         // 1. Validate
         foreach (var request in batch)
@@ -76,7 +94,7 @@ public sealed class OnnxScorer : IScorer, IDisposable
         }
 
         // 4. Run
-        RunContext(batch, encoded, scores);
+        RunContext(batch, encoded, scores, diagnoses);
 
         var replies = new ScoreReply[batch.Count];
         for (var i = 0; i < replies.Length; i++)
@@ -85,13 +103,6 @@ public sealed class OnnxScorer : IScorer, IDisposable
         }
 
         return replies;
-    }
-
-    /// <inheritdoc />
-    public void Dispose()
-    {
-        _encoder?.Dispose();
-        _context.Dispose();
     }
 
     private byte[]?[]?[][] Encode(IReadOnlyList<ScoreRequest> batch)
@@ -144,7 +155,7 @@ public sealed class OnnxScorer : IScorer, IDisposable
         return descriptors;
     }
 
-    private void RunContext(IReadOnlyList<ScoreRequest> batch, byte[]?[]?[][] encoded, Score[][] scores)
+    private void RunContext(IReadOnlyList<ScoreRequest> batch, byte[]?[]?[][] encoded, Score[][] scores, Diagnosis[][]? diagnoses)
     {
         _segments.Sort(static (a, b) => a.Rows.CompareTo(b.Rows));
         var segments = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_segments);
@@ -157,7 +168,7 @@ public sealed class OnnxScorer : IScorer, IDisposable
         for (var start = 0; start < segments.Length;)
         {
             var end = Groups.NextEnd(lengths.AsSpan(0, segments.Length), start);
-            _context.Run(segments[start..end], lengths[end - 1], batch, encoded, scores);
+            _context.Run(segments[start..end], lengths[end - 1], batch, encoded, scores, diagnoses);
             start = end;
         }
 

@@ -4,7 +4,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace EmoStream.Inference.Sessions;
 
-/// <summary>What a model must take or give. A side of -1 must be free in the model; another must be equal or free.</summary>
+/// <summary>What a model must take or give. A side of -1 must be free in the model, one of 0 may be anything; another must be equal or free.</summary>
 internal sealed record TensorSpec(string Name, TensorElementType Type, params int[] Shape);
 
 /// <summary>An ONNX session whose inputs and outputs were checked against what the bundle says, run by one thread at a time.</summary>
@@ -15,7 +15,13 @@ internal sealed class OnnxModel : IDisposable
     private readonly string[] _inputs;
     private readonly string[] _outputs;
 
-    public OnnxModel(ModelBundle bundle, string file, ExecutionProviders providers, TensorSpec[] inputs, TensorSpec[] outputs)
+    /// <param name="bundle">Where the file lies.</param>
+    /// <param name="file">The model.</param>
+    /// <param name="providers">What to run on.</param>
+    /// <param name="inputs">All that the model takes.</param>
+    /// <param name="outputs">What it must give, in the order of <see cref="Run(OrtValue[], OrtValue[])"/>.</param>
+    /// <param name="extras">What it may give; a run computes them only when asked to.</param>
+    public OnnxModel(ModelBundle bundle, string file, ExecutionProviders providers, TensorSpec[] inputs, TensorSpec[] outputs, params TensorSpec[] extras)
     {
         try
         {
@@ -29,7 +35,7 @@ internal sealed class OnnxModel : IDisposable
         try
         {
             Check(file, "input", inputs, _session.InputMetadata);
-            Check(file, "output", outputs, _session.OutputMetadata);
+            Check(file, "output", [.. outputs, .. extras.Where(spec => Gives(spec.Name))], _session.OutputMetadata);
         }
         catch
         {
@@ -44,6 +50,9 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>What the session runs on: <see cref="ExecutionProviders.Cpu"/> or <see cref="ExecutionProviders.Cuda"/>.</summary>
     public string Provider { get; }
 
+    /// <summary>Whether the model has this output.</summary>
+    public bool Gives(string output) => _session.OutputMetadata.ContainsKey(output);
+
     /// <summary>Runs into preallocated outputs; the tensors, in the order of the specs, are released.</summary>
     public void Run(OrtValue[] inputs, OrtValue[] outputs)
     {
@@ -55,6 +64,19 @@ internal sealed class OnnxModel : IDisposable
         {
             Array.ForEach(inputs, tensor => tensor.Dispose());
             Array.ForEach(outputs, tensor => tensor.Dispose());
+        }
+    }
+
+    /// <summary>Runs for the named outputs, into memory that the caller releases; the inputs are released.</summary>
+    public IDisposableReadOnlyCollection<OrtValue> Run(OrtValue[] inputs, string[] names)
+    {
+        try
+        {
+            return _session.Run(_runOptions, _inputs, inputs, names);
+        }
+        finally
+        {
+            Array.ForEach(inputs, tensor => tensor.Dispose());
         }
     }
 
@@ -87,8 +109,8 @@ internal sealed class OnnxModel : IDisposable
     }
 
     private static bool Fits(int[] expected, int[] found)
-        => expected.Length == found.Length && expected.Zip(found).All(pair => pair.Second == -1 || pair.First == pair.Second);
+        => expected.Length == found.Length && expected.Zip(found).All(pair => pair.First == 0 || pair.Second == -1 || pair.First == pair.Second);
 
     private static string Describe(TensorElementType type, int[] shape)
-        => $"{type}[{string.Join(',', shape.Select(side => side == -1 ? "?" : side.ToString(System.Globalization.CultureInfo.InvariantCulture)))}]";
+        => $"{type}[{string.Join(',', shape.Select(side => side is -1 or 0 ? "?" : side.ToString(System.Globalization.CultureInfo.InvariantCulture)))}]";
 }

@@ -1,0 +1,65 @@
+using EmoStream.Cli.Input;
+using EmoStream.Contracts;
+using EmoStream.Contracts.Events;
+using EmoStream.Contracts.Inference;
+
+namespace EmoStream.Cli.Evaluate;
+
+/// <summary>What a file and its options must satisfy for one model: nothing that a line brings is dropped in silence.</summary>
+internal static class LineRules
+{
+    private static readonly HashSet<string> Everything = [.. Modality.All];
+
+    /// <summary>Checks the option <c>--features</c> against a model, before anything is read.</summary>
+    /// <exception cref="InputException">The model does not take the named vectors.</exception>
+    public static void CheckSpaces(IReadOnlyDictionary<string, string> spaces, ModelDescription model)
+    {
+        foreach (var (name, space) in spaces)
+        {
+            var modality = Array.Find(model.Modalities, m => m.Name == name)
+                ?? throw new InputException($"--features {name}={space}: {model.Bundle} takes no {name}, only {string.Join(", ", model.Modalities.Select(m => m.Name))}");
+            if (modality.FeatureSpace != space)
+            {
+                throw new InputException($"--features {name}={space}: {model.Bundle} takes {name} of the space {modality.FeatureSpace}");
+            }
+        }
+    }
+
+    /// <summary>Checks one line.</summary>
+    /// <exception cref="InputException">The model cannot take what the line brings; names file and line.</exception>
+    public static void Check(string path, InputLine line, ModelDescription model)
+    {
+        if (line.Label is { } label && !model.Labels.Contains(label))
+        {
+            throw new InputException($"{path} line {line.Number}: unknown label '{label}'; the bundle knows {string.Join(", ", model.Labels)}.");
+        }
+
+        // A vector of the text stands for the text: nothing is encoded.
+        var e = line.TextFeatures is null ? line.Event! : line.Event! with { Text = null };
+        var error = UtteranceEventValidator.ValidateForModel(e, Everything, model) ?? TextFeatures(line, model);
+        if (error is not null)
+        {
+            throw new InputException($"{path} line {line.Number}: {error}{Remedy(error)}");
+        }
+    }
+
+    private static string? TextFeatures(InputLine line, ModelDescription model)
+    {
+        if (line.TextFeatures is not { } features || Array.Find(model.Modalities, m => m.Name == Modality.Text) is not { } modality)
+        {
+            return null;
+        }
+
+        if (features.Values.Length != modality.Dimension)
+        {
+            return $"wrong-vector-length: features.text, expected {modality.Dimension}, got {features.Values.Length}";
+        }
+
+        // NaN compares false, so this finds it too.
+        var bad = Array.FindIndex(features.Values, v => !(Math.Abs(v) <= UtteranceEventValidator.MaxFeature));
+        return bad < 0 ? null : $"out-of-range: features.text[{bad}] does not fit float16";
+    }
+
+    private static string Remedy(string error)
+        => error.StartsWith("no-encoder: text", StringComparison.Ordinal) ? "; bring features.text and name their space with --features text=SPACE" : "";
+}

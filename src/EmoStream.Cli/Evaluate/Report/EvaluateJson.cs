@@ -1,0 +1,10 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace EmoStream.Cli.Evaluate.Report;
+
+/// <summary>Source-generated JSON of what the command writes.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(EvaluationReport))]
+[JsonSerializable(typeof(PredictionLine))]
+internal sealed partial class EvaluateJson : JsonSerializerContext;
