@@ -7,6 +7,8 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+import torch
+
 from ..config import read_toml
 from ..errors import UserError
 from .folds import make_folds
@@ -19,6 +21,7 @@ from .worker import evaluate_bundle
 
 
 def run(a: argparse.Namespace) -> None:
+    torch.set_flush_denormal(False)  # nothing is trained in this process, and numpy warns of it when figures are drawn
     # 1. Plans
     config = read_toml(a.config)
     plans = [read_plan(path, config, a.config) for path in locate(a.experiment)]
