@@ -14,13 +14,13 @@ import numpy as np
 
 from . import calibration, metrics
 from .bert import Bert
-from .context import MAX_LOOK_AHEAD, ContextModel
+from .context import ContextModel
 from .dataset import MODALITIES, Description, Dialogue
 from .errors import UserError
 from .export_context import export_context
 from .export_encoder import export_encoder
 from .model_card import card
-from .train import predict
+from .predict import predict
 
 ENCODER, CONTEXT, VOCABULARY = "text-encoder.onnx", "context.onnx", "vocab.txt"
 LOOK_AHEAD_GAIN = 0.005  # weighted F1 that waiting for later utterances must gain to be worth the wait
@@ -48,7 +48,7 @@ def choose_look_ahead(model: ContextModel, held: list[Dialogue], seed: int) -> t
     utterances would otherwise find half a point in noise.
     """
     labels = [d.label for d in held]
-    guesses = {k: predict(model, held, k) for k in range(MAX_LOOK_AHEAD + 1)}
+    guesses = {k: predict(model, held, k) for k in range(model.options.look_ahead + 1)}
 
     def f1(k: int, dialogues: Sequence[int]) -> float:
         return metrics.classification(np.concatenate([labels[i] for i in dialogues]),
@@ -56,7 +56,7 @@ def choose_look_ahead(model: ContextModel, held: list[Dialogue], seed: int) -> t
 
     whole = {k: f1(k, range(len(held))) for k in guesses}
     rng, chosen = np.random.default_rng(seed), 0
-    for k in range(MAX_LOOK_AHEAD, 0, -1):
+    for k in range(model.options.look_ahead, 0, -1):
         if whole[k] - whole[0] >= LOOK_AHEAD_GAIN:
             draws = [rng.integers(0, len(held), len(held)) for _ in range(400)]
             if np.mean([f1(k, draw) > f1(0, draw) for draw in draws]) >= 0.975:
@@ -144,7 +144,7 @@ def write_bundle(o: BundleOptions, sources: list[dict], data: list[str], descrip
     manifest = {
         "name": o.name, "version": o.version, "description": o.description, "license": o.license, "sources": sources,
         "labels": list(description.labels), "modalities": modalities,
-        "context": {"model": CONTEXT, "window": model.options.window, "lookAhead": look_ahead},
+        "context": {"model": CONTEXT, "window": model.receptive_field, "lookAhead": look_ahead},
         "calibration": calibrated,
         "training": {"data": data, "seed": seed, "revision": revision,
                      "metrics": _rounded({"dev": figures, "devWeightedF1ByLookAhead": ahead})},

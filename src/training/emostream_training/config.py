@@ -37,4 +37,7 @@ def parse(kind: type[T], table: dict, where: str) -> T:
         if not isinstance(value, wanted) or (isinstance(value, bool) and f.type != "bool"):
             raise UserError(f"{where}: {name} must be a {f.type}")
         values[name] = float(value) if f.type == "float" else value
-    return kind(**values)
+    try:
+        return kind(**values)
+    except UserError as e:
+        raise UserError(f"{where}: {e}") from None

@@ -1,14 +1,16 @@
 """The context model: descriptors of the utterances of a dialogue -> logits per utterance, for any set of modalities.
 
 Per utterance t and modality m with availability a:
- 1 project    g = a GELU(LN(W_m x)) + (1-a) absent_m + mode_m
- 2 context    c = g' + FFN(LN g'), g' = g + MHA(LN g); keys t-W <= t' <= t+K of the same dialogue that have m, and a null key
- 3 embed      p = normalise(P_m c): the joint space, aligned across modalities by the training's contrastive loss
- 4 recover    r = D_m([mean of the other available p ; z]), z = LN(c); an absent modality is stood in for by r
- 5 weigh      w = softmax over m of v.tanh(q + K_m z + u_m + (1-a) flag), q from the available c: query adaptive fusion
- 6 classify   sum w U z + sum w a E_m z -> logits
+ 1 enter      g = a project(x) + (1-a) absent_m + mode_m
+ 2 context    attention over the modality's own rows t-W <= t' <= t+K of the same dialogue                -> c
+ 3 embed      p = normalise(P_m c): the joint space, aligned across modalities by the training's contrastive losses
+ 4 cross      c += attention over the other modalities' rows t-W <= t' <= t; z = LN(c)
+ 5 recover    r = D_m([mean of the other available p ; z]) stands in for an absent modality
+ 6 judge      every modality's own head on what enters the fusion
+ 7 fuse       query adaptive weights -> logits
 
-One attention layer with a hard window: row t depends on rows t-W..t+K only, whatever lies before, after or beside it.
+Later attention never looks ahead, so row t depends on rows t-receptive_field..t+K only, whatever lies before, after or
+beside them. Every part can be switched off: see ContextOptions.
 """
 from __future__ import annotations
 
@@ -19,81 +21,76 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .attention import Attention, Layer, Sight
 from .dataset import Modality
-
-MAX_LOOK_AHEAD = 3
-MASKED = -1e9
+from .enter import Enter
+from .errors import UserError
+from .fusion import Fusion
 
 
 @dataclass(frozen=True)
 class ContextOptions:
-    """The [context] table of a configuration: sizes of the network."""
+    """The [context] table of a configuration: the parts of the network and their sizes."""
 
-    window: int = 12
+    window: int = 12             # rows back that attention sees; 0: no context
+    look_ahead: int = 3          # most rows ahead that it can be asked to see; training draws 0 to this for every batch
+    layers: int = 1              # attention layers over a modality's own rows; each adds `window` to the receptive field
+    cross: bool = False          # attention to the other modalities' rows
+    joint: int = 64              # size of the joint space; 0: none, and what is absent is recovered from its own past alone
+    recover: bool = True         # what is absent is stood in for; false: it takes no part
+    adaptive: bool = True        # learned fusion weights; false: all that take part weigh the same
+    absent: str = "token"        # "token": learned; "zero": the mean of the training data, taken for real (a baseline)
+    speaker_window: int = 24     # earlier rows that speaker_relative modalities are compared with; 0: not compared
     width: int = 128
     heads: int = 4
-    joint: int = 64
     hidden: int = 256
     dropout: float = 0.3
     input_dropout: float = 0.3
 
+    def __post_init__(self):
+        if self.absent not in ("token", "zero"):
+            raise UserError(f"absent must be token or zero, not {self.absent!r}")
+        if self.layers < 1 or self.heads < 1 or self.width % self.heads:
+            raise UserError("layers and heads must be positive, width a multiple of heads")
+        if min(self.window, self.look_ahead, self.joint, self.speaker_window) < 0:
+            raise UserError("window, look_ahead, joint and speaker_window must not be negative")
+
 
 class Output(NamedTuple):
-    """logits and weights are served; the rest feeds the training's losses (lists have one tensor per modality)."""
+    """logits and weights are served, single and joint are for evaluation, the rest feeds the training's losses."""
 
-    logits: torch.Tensor        # [batch, rows, classes]
-    weights: torch.Tensor       # [batch, rows, modalities]
-    single: list[torch.Tensor]  # [batch, rows, classes]: each modality alone
-    joint: list[torch.Tensor]   # [batch, rows, joint], unit length
-    context: list[torch.Tensor]    # z, [batch, rows, width]
-    recovered: list[torch.Tensor]  # r, [batch, rows, width]
-
-
-class Attention(nn.Module):
-    """Attention over the window of one dialogue, biased by distance and by same or other speaker, with a null key."""
-
-    def __init__(self, o: ContextOptions):
-        super().__init__()
-        self.window, self.heads, self.size = o.window, o.heads, o.width // o.heads
-        self.project = nn.Linear(o.width, 3 * o.width)
-        self.out = nn.Linear(o.width, o.width)
-        self.null_key = nn.Parameter(torch.randn(o.heads, self.size) * self.size**-0.5)
-        self.bias = nn.Parameter(torch.zeros(2 * (o.window + MAX_LOOK_AHEAD + 1), o.heads))
-        self.dropout = nn.Dropout(o.dropout)
-
-    def forward(self, x: torch.Tensor, allowed: torch.Tensor, relation: torch.Tensor) -> torch.Tensor:
-        """x [b, r, width], allowed bool [b, r, r] (row may look at column), relation int64 [b, r, r] indexes `bias`."""
-        batch, rows, width = x.shape
-        q, k, v = self.project(x).reshape(batch, rows, 3, self.heads, self.size).permute(2, 0, 3, 1, 4).unbind(0)
-        q = q * self.size**-0.5
-        scores = torch.matmul(q, k.transpose(2, 3)) + self.bias[relation].permute(0, 3, 1, 2)
-        scores = torch.where(allowed[:, None], scores, torch.full_like(scores, MASKED))
-        null = (q * self.null_key[:, None]).sum(-1, keepdim=True)
-        share = torch.cat([null, scores], dim=-1).softmax(-1)[..., 1:]  # the null key's value is zero: its share is lost
-        mixed = torch.matmul(self.dropout(share), v).transpose(1, 2).reshape(batch, rows, width)
-        return self.out(mixed)
+    logits: torch.Tensor     # [batch, rows, classes]
+    weights: torch.Tensor    # [batch, rows, modalities], sum 1 over those that take part
+    single: torch.Tensor     # [batch, rows, modalities, classes]: each modality's own head, on its descriptor or what stands in
+    joint: torch.Tensor      # [batch, rows, modalities, joint], unit length where available
+    context: torch.Tensor    # z, [batch, rows, modalities, width]
+    recovered: torch.Tensor  # r, [batch, rows, modalities, width]
 
 
 class Mode(nn.Module):
-    """What one modality owns: projection, context, embedding, recovery, its part of the fusion."""
+    """What one modality owns: entry, context, embedding, recovery, head."""
 
-    def __init__(self, dimension: int, classes: int, o: ContextOptions):
+    def __init__(self, modality: Modality, others: int, classes: int, o: ContextOptions):
         super().__init__()
-        self.register_buffer("mean", torch.zeros(dimension))
-        self.register_buffer("scale", torch.ones(dimension))
-        self.enter = nn.Sequential(nn.Dropout(o.input_dropout), nn.Linear(dimension, o.width), nn.LayerNorm(o.width),
-                                   nn.GELU(), nn.Dropout(o.dropout))
+        relations = 2 * (o.window + o.look_ahead + 1)
+        self.enter = Enter(modality, o.width, relative(modality, o), o.dropout, o.input_dropout)
         self.absent = nn.Parameter(torch.randn(o.width) * 0.02)
         self.mode = nn.Parameter(torch.randn(o.width) * 0.02)
-        self.attention_norm, self.attention = nn.LayerNorm(o.width), Attention(o)
-        self.feed = nn.Sequential(nn.LayerNorm(o.width), nn.Linear(o.width, o.hidden), nn.GELU(), nn.Dropout(o.dropout),
-                                  nn.Linear(o.hidden, o.width))
+        self.layers = nn.ModuleList(Layer(o.width, o.heads, relations, o.hidden, o.dropout) for _ in range(o.layers))
         self.norm = nn.LayerNorm(o.width)
-        self.embed = nn.Linear(o.width, o.joint)
-        self.recover = nn.Sequential(nn.Linear(o.joint + o.width, o.hidden), nn.GELU(), nn.Linear(o.hidden, o.width))
+        if o.cross:
+            self.pure = nn.LayerNorm(o.width)
+            self.cross = nn.ModuleList(Attention(o.width, o.heads, relations, o.dropout) for _ in range(others))
+        if o.joint:
+            self.embed = nn.Linear(o.width, o.joint)
+        if o.recover:
+            self.recover = nn.Sequential(nn.Linear(o.joint + o.width, o.hidden), nn.GELU(), nn.Linear(o.hidden, o.width))
         self.single = nn.Sequential(nn.Dropout(o.dropout), nn.Linear(o.width, classes))
-        self.key = nn.Linear(o.width, o.joint)
-        self.exclusive = nn.Linear(o.width, o.width, bias=False)
+
+
+def relative(modality: Modality, o: ContextOptions) -> bool:
+    """Whether the model sees this modality beside its speaker's own past."""
+    return modality.speaker_relative and o.speaker_window > 0
 
 
 class ContextModel(nn.Module):
@@ -103,56 +100,69 @@ class ContextModel(nn.Module):
         super().__init__()
         o = self.options = options
         self.modalities, self.classes = modalities, classes
-        self.modes = nn.ModuleList(Mode(m.dimension, classes, o) for m in modalities)
-        self.query = nn.Linear(o.width, o.joint)
-        self.judge = nn.Linear(o.joint, 1, bias=False)
-        self.flag = nn.Parameter(torch.zeros(o.joint))
-        self.shared = nn.Linear(o.width, o.width, bias=False)
+        self.modes = nn.ModuleList(Mode(m, len(modalities) - 1, classes, o) for m in modalities)
+        self.fusion = Fusion(len(modalities), classes, o.width, o.width // 2, o.adaptive)
         self.classify = nn.Sequential(nn.Dropout(o.dropout), nn.LayerNorm(o.width), nn.Linear(o.width, o.width), nn.GELU(),
                                       nn.Dropout(o.dropout), nn.Linear(o.width, classes))
+
+    @property
+    def receptive_field(self) -> int:
+        """How many earlier rows a score depends on."""
+        o = self.options
+        return (o.window * (o.layers + (o.cross and len(self.modalities) > 1))
+                + (o.speaker_window if any(relative(m, o) for m in self.modalities) else 0))
 
     def forward(self, inputs: list[torch.Tensor], available: torch.Tensor, speaker: torch.Tensor, present: torch.Tensor,
                 look_ahead: torch.Tensor) -> Output:
         """inputs: per modality float32 [b, r, dim]; available bool [b, r, m]; speaker int64 [b, r]; present bool [b, r]
-        (false = padding); look_ahead int64 scalar, 0..3."""
-        at = torch.arange(present.shape[1])
-        distance = at[:, None] - at[None, :]  # how far the column lies back
-        near = (distance <= self.options.window) & (distance >= -look_ahead)
-        same = (speaker[:, :, None] == speaker[:, None, :]).long()
-        relation = (distance.clamp(-MAX_LOOK_AHEAD, self.options.window) + MAX_LOOK_AHEAD)[None] * 2 + same
-        given = available & present[:, :, None]
+        (false = padding); look_ahead int64 scalar, 0..options.look_ahead."""
+        o, sight = self.options, Sight.of(speaker)
+        relation = sight.relation(o.window, o.look_ahead)
+        ahead, back = sight.within(o.window, look_ahead), sight.within(o.window, 0)
+        has = available & present[:, :, None]
+        taken = has if o.absent == "token" else present[:, :, None].expand_as(has)
+        a = taken.to(inputs[0].dtype)
 
-        contexts, normed, joint = [], [], []
-        for i, (mode, x) in enumerate(zip(self.modes, inputs)):
-            has = given[:, :, i: i + 1]
-            x = torch.where(has, (x - mode.mean) * mode.scale, torch.zeros_like(x))  # what is absent may hold anything
-            g = torch.where(has, mode.enter(x), mode.absent.expand(x.shape[0], x.shape[1], -1)) + mode.mode
-            g = g + mode.attention(mode.attention_norm(g), near[None] & given[:, None, :, i], relation)
-            c = g + mode.feed(g)
-            contexts.append(c)
-            normed.append(mode.norm(c))
-            joint.append(F.normalize(mode.embed(c), dim=-1))
+        own = []
+        for m, (mode, x) in enumerate(zip(self.modes, inputs)):
+            here = has[:, :, m: m + 1]
+            token = mode.enter(x, here, sight.past_of_speaker(o.speaker_window) & has[:, None, :, m])
+            c = torch.where(taken[:, :, m: m + 1], token, mode.absent.expand_as(token)) + mode.mode
+            for depth, layer in enumerate(mode.layers):
+                c = layer(c, (back if depth else ahead) & taken[:, None, :, m], relation)
+            own.append(c)
 
-        a = given.to(contexts[0].dtype)
-        everything = sum(p * a[:, :, i: i + 1] for i, p in enumerate(joint))
-        number = a.sum(-1, keepdim=True)
-        recovered, filled = [], []
-        for i, mode in enumerate(self.modes):
-            own = a[:, :, i: i + 1]
-            others = (everything - joint[i] * own) / (number - own).clamp(min=1.0)
-            r = mode.recover(torch.cat([others, normed[i]], dim=-1))
-            recovered.append(r)
-            filled.append(own * normed[i] + (1 - own) * r)
-
-        q = self.query(sum(c * a[:, :, i: i + 1] for i, c in enumerate(contexts)) / number.clamp(min=1.0))
-        scores = [self.judge(torch.tanh(q + mode.key(z) + (1 - a[:, :, i: i + 1]) * self.flag))
-                  for i, (mode, z) in enumerate(zip(self.modes, filled))]
-        weights = torch.cat(scores, dim=-1).softmax(-1)
-        mixed = sum(weights[:, :, i: i + 1] * (self.shared(z) + a[:, :, i: i + 1] * mode.exclusive(z))
-                    for i, (mode, z) in enumerate(zip(self.modes, filled)))
+        joint = torch.stack([F.normalize(mode.embed(c), dim=-1) if o.joint else c[..., :0] for mode, c in zip(self.modes, own)], 2)
+        context = torch.stack([mode.norm(c) for mode, c in zip(self.modes, self.crossed(own, taken, back, relation))], 2)
+        recovered = self.recovered(joint, context, a) if o.recover else context
+        filled = torch.where(taken[..., None], context, recovered)
+        single = torch.stack([mode.single(filled[:, :, m]) for m, mode in enumerate(self.modes)], 2)
+        takes_part = torch.ones_like(taken) if o.recover else taken
+        mixed, weights = self.fusion(torch.stack(own, 2), filled, single, a, takes_part)
         kept = present[:, :, None].to(mixed.dtype)
-        return Output(self.classify(mixed) * kept, weights * kept, [m.single(c) for m, c in zip(self.modes, contexts)],
-                      joint, normed, recovered)
+        return Output(self.classify(mixed) * kept, weights * kept, single, joint, context, recovered)
+
+    def crossed(self, own: list[torch.Tensor], taken: torch.Tensor, allowed: torch.Tensor,
+                relation: torch.Tensor) -> list[torch.Tensor]:
+        """Adds what every modality sees in the others; the joint space is taken before this, where modalities are pure."""
+        if not self.options.cross:
+            return own
+        seen = [mode.pure(c) for mode, c in zip(self.modes, own)]
+        out = []
+        for m, mode in enumerate(self.modes):
+            others = [n for n in range(len(own)) if n != m]
+            out.append(sum((look(seen[m], seen[n], allowed & taken[:, None, :, n], relation)
+                            for look, n in zip(mode.cross, others)), own[m]))
+        return out
+
+    def recovered(self, joint: torch.Tensor, context: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+        """What each modality would be, told by the other modalities' place in the joint space and by its own past."""
+        known = context
+        if self.options.joint:
+            own = a[..., None]
+            others = (joint * own).sum(2, keepdim=True) - joint * own
+            known = torch.cat([others / (own.sum(2, keepdim=True) - own).clamp(min=1.0), context], dim=-1)
+        return torch.stack([mode.recover(known[:, :, m]) for m, mode in enumerate(self.modes)], 2)
 
     def describe(self) -> dict:
         """What is needed to build the same model again."""

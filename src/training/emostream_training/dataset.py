@@ -16,10 +16,12 @@ from typing import Iterator
 
 import numpy as np
 
+from .config import parse
 from .errors import DataError, UserError
 
 
 MODALITIES = ("text", "audio", "face", "body")
+TRANSFORMS = ("none", "log")
 
 
 @dataclass
@@ -84,11 +86,17 @@ def _vector(path: Path, number: int, modality: str, value: object) -> np.ndarray
 
 @dataclass(frozen=True)
 class Modality:
-    """One input of the context model: its name in the data, its vector space and that space's size."""
+    """One input of the context model: its name in the data, its vector space and that space's size.
+
+    transform: "none", or "log" for statistics over many orders of magnitude; speaker_relative: what matters is what is
+    unusual for the speaker (loudness, pitch). Both happen inside the graph: whoever serves it sends the vector as it is.
+    """
 
     name: str
     feature_space: str
     dimension: int
+    transform: str = "none"
+    speaker_relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,10 +121,12 @@ class Description:
             raise UserError(f"{where}: labels must be two or more different strings")
         modalities = []
         for entry in raw.get("modalities", []):
-            dimension = need(entry, "dimension", int)
-            if dimension < 1:
+            m = parse(Modality, entry, f"{where}: modalities")
+            if m.dimension < 1:
                 raise UserError(f"{where}: dimension of a modality must be positive")
-            modalities.append(Modality(need(entry, "name", str), need(entry, "feature_space", str), dimension))
+            if m.transform not in TRANSFORMS:
+                raise UserError(f"{where}: transform must be one of {', '.join(TRANSFORMS)}, not {m.transform!r}")
+            modalities.append(m)
         unknown = [m.name for m in modalities if m.name not in MODALITIES]
         if unknown:
             raise UserError(f"{where}: {unknown[0]!r} is not a modality; known are {', '.join(MODALITIES)}")

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import checkpoint, metrics
-from .context import MAX_LOOK_AHEAD, ContextModel, ContextOptions
+from . import checkpoint
+from .context import ContextModel, ContextOptions
 from .dataset import Description, Dialogue, read_dialogues
 from .errors import UserError
-from .losses import Loss, LossOptions, drop_modalities
+from .losses import Loss, LossOptions
+from .missing import drop_modalities
+from .predict import cells, collate, score
 
 
 @dataclass(frozen=True)
@@ -31,72 +33,49 @@ class TrainOptions:
     clip: float = 1.0
     average: float = 0.99           # decay of the moving average of the weights, per step
     noise: float = 0.0              # standard deviation of noise on the standardised inputs
+    modality_dropout: float = 0.5   # share of (utterance, modality) pairs dropped in the second view; 0: no second view
+    empty: float = 0.0              # share of utterances in the second view that lose everything, told by context alone
     patience: int = 4               # epochs without a better dev score before the run ends
 
 
-@dataclass
-class Batch:
-    """Padded dialogues: inputs per modality [b, r, dim], available [b, r, m], speaker, label [b, r], present [b, r]."""
-
-    inputs: list[torch.Tensor]
-    available: torch.Tensor
-    speaker: torch.Tensor
-    label: torch.Tensor
-    present: torch.Tensor
-
-
-def collate(dialogues: list[Dialogue], names: list[str]) -> Batch:
-    rows = max(map(len, dialogues))
-
-    def stack(values: list[np.ndarray]) -> torch.Tensor:
-        out = np.zeros((len(values), rows, *values[0].shape[1:]), dtype=values[0].dtype)
-        for i, v in enumerate(values):
-            out[i, : len(v)] = v
-        return torch.from_numpy(out)
-
-    return Batch([stack([d.features[n] for d in dialogues]) for n in names], stack([d.available for d in dialogues]),
-                 stack([d.speaker for d in dialogues]), stack([d.label for d in dialogues]),
-                 stack([np.ones(len(d), dtype=bool) for d in dialogues]))
-
-
-@torch.no_grad()
-def predict(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0,
-            subset: tuple[int, ...] | None = None) -> list[np.ndarray]:
-    """Logits per dialogue [rows, classes]; `subset` keeps only those modalities."""
-    model.eval()
-    names, out = [m.name for m in model.modalities], []
-    for start in range(0, len(dialogues), 32):
-        b = collate(dialogues[start: start + 32], names)
-        if subset is not None:
-            b.available = b.available & torch.tensor([m in subset for m in range(len(names))])
-        logits = model(b.inputs, b.available, b.speaker, b.present, torch.tensor(look_ahead)).logits
-        out += [logits[i, : len(d)].numpy() for i, d in enumerate(dialogues[start: start + 32])]
-    model.train()
-    return out
-
-
-def score(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0) -> dict[str, float]:
-    return metrics.classification(np.concatenate([d.label for d in dialogues]),
-                                  np.concatenate(predict(model, dialogues, look_ahead)))
-
-
-def standardise(model: ContextModel, dialogues: list[Dialogue]) -> None:
-    """Sets mean and scale of every modality from the training utterances that have it."""
+def enter(model: ContextModel, dialogues: list[Dialogue], noise: float) -> None:
+    """Fits the entry of every modality to the training utterances that have it."""
     for i, (modality, mode) in enumerate(zip(model.modalities, model.modes)):
         rows = np.concatenate([d.features[modality.name][d.available[:, i]] for d in dialogues])
         if len(rows) < 2:
             raise UserError(f"the training data has {len(rows)} utterances with features.{modality.name}; leave it out")
-        mode.mean.copy_(torch.from_numpy(rows.mean(0)))
-        mode.scale.copy_(torch.from_numpy(1 / np.maximum(rows.std(0), 1e-3)))
+        mode.enter.fit(rows)
+        mode.enter.noise = noise
 
 
 def train(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description: Description, train_file: Path,
           dev_file: Path, out: Path, seed: int) -> dict:
-    """Trains, keeping the epoch with the best dev weighted F1 without look-ahead; resumes from out/checkpoint.pt."""
+    """Trains, keeping the epoch that is best on dev without look-ahead; resumes from out/checkpoint.pt.
+
+    Best: weighted F1; with several modalities its mean over all subsets and missing rates (predict.cells).
+    """
     if not description.modalities:
         raise UserError("the [dataset] part of the configuration describes no modality")
     data, held = read_dialogues(train_file, description), read_dialogues(dev_file, description)
     return fit(o, sizes, parts, description, data, held, out, seed)
+
+
+def batches(lengths: list[int], size: int, rng: random.Random) -> list[list[int]]:
+    """A random order, cut into batches whose dialogues are about as long as each other, so that little is padding."""
+    order = list(range(len(lengths)))
+    rng.shuffle(order)
+    alike = [i for at in range(0, len(order), 6 * size) for i in sorted(order[at: at + 6 * size], key=lengths.__getitem__)]
+    cut = [alike[at: at + size] for at in range(0, len(alike), size)]
+    rng.shuffle(cut)
+    return cut
+
+
+def learning_rate(o: TrainOptions, step: int, total: int) -> float:
+    """Rises over the warm-up, then falls along a cosine to its floor."""
+    progress = step / total
+    factor = (progress / o.warmup if progress < o.warmup else
+              o.floor + (1 - o.floor) * 0.5 * (1 + math.cos(math.pi * (progress - o.warmup) / (1 - o.warmup))))
+    return o.learning_rate * max(factor, 1 / total)
 
 
 def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description: Description, data: list[Dialogue],
@@ -104,7 +83,7 @@ def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description:
     checkpoint.seed_everything(seed)
     names = [m.name for m in description.modalities]
     model = ContextModel(description.modalities, len(description.labels), sizes)
-    standardise(model, data)
+    enter(model, data, o.noise)
     loss_of = Loss(parts, torch.from_numpy(np.bincount(np.concatenate([d.label for d in data]), minlength=model.classes)))
     everything = nn.ModuleList([model, loss_of])
     groups = [{"params": [p for p in everything.parameters() if p.ndim > 1], "weight_decay": o.weight_decay},
@@ -114,7 +93,7 @@ def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description:
     averaged = ContextModel(description.modalities, model.classes, sizes)
     per_epoch = math.ceil(len(data) / o.batch)
     total, step = per_epoch * o.epochs, 0
-    best: dict = {"epoch": 0, "weightedF1": -1.0}
+    best: dict = {"epoch": 0, "chosenBy": -1.0}
     saved = out / "checkpoint.pt"
     if saved.is_file():
         c = checkpoint.load(saved)
@@ -125,24 +104,18 @@ def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description:
         average.values, average.steps, step, best = c["average"], c["averaged"], c["step"], c["best"]
         torch.set_rng_state(c["rng"])  # last: building the networks above draws numbers too
         print(f"resumed after epoch {step // per_epoch} of {o.epochs}", flush=True)
-    log = checkpoint.CsvLog(out / "log.csv", ["step", "epoch", "loss", "weightedF1", "macroF1", "accuracy", "lookAhead3", "seconds"], step)
+    log = checkpoint.CsvLog(out / "log.csv", ["step", "epoch", "loss", "weightedF1", "macroF1", "accuracy", "chosenBy", "lookAhead", "seconds"], step)
     while step < total and step // per_epoch - best["epoch"] < o.patience:
         epoch, began, losses = step // per_epoch + 1, time.monotonic(), []
-        order = list(range(len(data)))
-        random.Random(seed * 1009 + epoch).shuffle(order)
         model.train()
-        for at in range(0, len(order), o.batch):
-            b = collate([data[i] for i in order[at: at + o.batch]], names)
-            progress = step / total
-            factor = (min(1.0, progress / o.warmup) if progress < o.warmup else
-                      o.floor + (1 - o.floor) * 0.5 * (1 + math.cos(math.pi * (progress - o.warmup) / (1 - o.warmup))))
+        for chosen in batches([len(d) for d in data], o.batch, random.Random(seed * 1009 + epoch)):
+            b = collate([data[i] for i in chosen], names)
             for group in optimizer.param_groups:
-                group["lr"] = o.learning_rate * max(factor, 1 / total)
-            inputs = [x + torch.randn_like(x) * o.noise / mode.scale for x, mode in zip(b.inputs, model.modes)] if o.noise else b.inputs
-            look_ahead = torch.randint(0, MAX_LOOK_AHEAD + 1, ())
-            kept = drop_modalities(b.available, parts)
-            full = model(inputs, b.available, b.speaker, b.present, look_ahead)
-            part = model(inputs, kept, b.speaker, b.present, look_ahead)
+                group["lr"] = learning_rate(o, step, total)
+            look_ahead = torch.randint(0, sizes.look_ahead + 1, ())
+            kept = drop_modalities(b.available, o.modality_dropout, o.empty) if o.modality_dropout else b.available
+            full = model(b.inputs, b.available, b.speaker, b.present, look_ahead)
+            part = model(b.inputs, kept, b.speaker, b.present, look_ahead) if o.modality_dropout else None
             loss = loss_of(full, part, b.available, kept, b.present, b.label)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -152,13 +125,16 @@ def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description:
             losses.append(float(loss.detach()))
             step += 1
         averaged.load_state_dict(average.values)
-        now, ahead = score(averaged, held), score(averaged, held, MAX_LOOK_AHEAD)
+        now, ahead = score(averaged, held), score(averaged, held, sizes.look_ahead)["weightedF1"]
+        every = cells(averaged, held) if len(names) > 1 else {}
+        selected = float(np.mean(list(every.values()))) if every else now["weightedF1"]
         seconds = time.monotonic() - began
-        print(f"epoch {epoch}/{o.epochs} loss {np.mean(losses):.4f} dev " + " ".join(f"{k} {v:.4f}" for k, v in now.items())
-              + f" look-ahead {MAX_LOOK_AHEAD}: {ahead['weightedF1']:.4f} ({seconds:.1f} s)", flush=True)
-        log.write(step=step, epoch=epoch, loss=float(np.mean(losses)), **now, lookAhead3=ahead["weightedF1"], seconds=seconds)
-        if now["weightedF1"] > best["weightedF1"]:
-            best = {"epoch": epoch, **now, "lookAhead3": ahead["weightedF1"]}
+        figures = {**now, "chosenBy": selected, "lookAhead": ahead}
+        print(f"epoch {epoch}/{o.epochs} loss {np.mean(losses):.4f} dev " + " ".join(f"{k} {v:.4f}" for k, v in figures.items())
+              + f" ({seconds:.1f} s)", flush=True)
+        log.write(step=step, epoch=epoch, loss=float(np.mean(losses)), **figures, seconds=seconds)
+        if selected > best["chosenBy"]:
+            best = {"epoch": epoch, **figures, **({"cells": every} if every else {})}
             checkpoint.save(out / "context.pt", state=averaged.state_dict(), model=model.describe(),
                             labels=list(description.labels), dev=best, seed=seed)
         checkpoint.save(saved, model=everything.state_dict(), optimizer=optimizer.state_dict(), average=average.values,

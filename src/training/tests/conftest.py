@@ -22,9 +22,9 @@ def pytest_addoption(parser):
 
 @pytest.fixture
 def describe():
-    """Builds a description of (name, dimension) modalities."""
+    """Builds a description of (name, dimension, further keys..) modalities."""
     def build(*modalities):
-        return Description("toy", LABELS, tuple(Modality(n, f"{n}/toy@1", d) for n, d in modalities), "none", "")
+        return Description("toy", LABELS, tuple(Modality(n, f"{n}/toy@1", *more) for n, *more in modalities), "none", "")
     return build
 
 
@@ -40,13 +40,15 @@ def bert():
 @pytest.fixture
 def context(describe):
     """Builds a context model with every parameter away from zero, so that no part can hide."""
-    def build(*modalities):
+    def build(*modalities, options=SIZES):
         torch.manual_seed(5)
-        model = ContextModel(describe(*modalities).modalities, len(LABELS), SIZES).eval()
+        model = ContextModel(describe(*modalities).modalities, len(LABELS), options)
         with torch.no_grad():
             for p in model.parameters():
                 p.add_(torch.randn_like(p) * 0.2)
-        return model
+        for mode, m in zip(model.modes, model.modalities):
+            mode.enter.fit(torch.randn(50, m.dimension).numpy())
+        return model.eval()
     return build
 
 

@@ -47,6 +47,8 @@ OPS = {
     "And": lambda a, x, y: x & y, "Equal": lambda a, x, y: x == y, "Not": lambda a, x: ~x,
     "GreaterOrEqual": lambda a, x, y: x >= y, "LessOrEqual": lambda a, x, y: x <= y,
     "Greater": lambda a, x, y: x > y, "Less": lambda a, x, y: x < y, "Neg": lambda a, x: -x,
+    "Sign": lambda a, x: np.sign(x), "Abs": lambda a, x: np.abs(x), "Log": lambda a, x: np.log(x),
+    "LogSoftmax": lambda a, x: np.log(_softmax(x, a.get("axis", -1))),
     "Pow": lambda a, x, y: np.power(x, y, dtype=x.dtype), "Sqrt": lambda a, x: np.sqrt(x), "Tanh": lambda a, x: np.tanh(x),
     "Erf": lambda a, x: ERF(x).astype(x.dtype), "MatMul": lambda a, x, y: x @ y, "Where": lambda a, c, x, y: np.where(c, x, y),
     "Cast": lambda a, x: x.astype(TYPES[a["to"]]), "Shape": lambda a, x: np.array(x.shape, dtype=np.int64),

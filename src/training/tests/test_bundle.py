@@ -3,13 +3,14 @@ import hashlib
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from conftest import LABELS, TINY, write_lines
+from conftest import LABELS, SIZES, TINY, write_lines
 from emostream_training import calibration, metrics
 from emostream_training.__main__ import main
 from emostream_training.bundle import choose_look_ahead
@@ -83,7 +84,7 @@ def test_look_ahead_is_chosen_only_when_it_gains_in_most_dialogues(monkeypatch):
         def predict(model, held, k):
             return [np.where(np.arange(20)[:, None] < hits, [1.0, 0.0], [0.0, 1.0]) for hits in right[k]]
         monkeypatch.setattr("emostream_training.bundle.predict", predict)
-        return choose_look_ahead(None, [Held] * 40, 1)[0]
+        return choose_look_ahead(SimpleNamespace(options=SIZES), [Held] * 40, 1)[0]
 
     base = [10] * 40
     assert chosen([base, base, base, base]) == 0

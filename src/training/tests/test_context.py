@@ -1,37 +1,62 @@
-"""What the context model promises: a row depends on its window alone, on no padding, on no neighbour."""
+"""What the context model promises: a row depends on its receptive field alone, on no padding, on no neighbour."""
+import dataclasses
+import random
+
 import numpy as np
 import pytest
 import torch
 
-from conftest import SIZES
-from emostream_training.export_context import export_context
+from conftest import LABELS, SIZES
+from emostream_training.context import ContextModel, ContextOptions
+from emostream_training.errors import UserError
+from emostream_training.export_context import export_context, outputs_of
 from onnx_numpy import run as run_numpy
 
-ROWS, WINDOW = 12, SIZES.window
+ROWS = 14
 ONE, TWO = [("text", 5)], [("text", 5), ("audio", 3)]
+VOICE, FACE, BODY = ("audio", 3, "log", True), ("face", 4), ("body", 2, "none", True)
 
 
-def make(modalities, batch=2, rows=ROWS, seed=0):
+def options(**changes):
+    return dataclasses.replace(SIZES, **changes)
+
+
+FORMS = {
+    "one": (ONE, SIZES),
+    "two": (TWO, SIZES),
+    "relative": ([("text", 5), VOICE], options(speaker_window=2)),
+    "whole": ([("text", 5), VOICE, FACE, BODY], options(window=2, speaker_window=3, layers=2, cross=True)),
+    "crossed": ([("text", 5), VOICE, FACE], options(cross=True, speaker_window=0)),
+    "no joint space": (TWO, options(joint=0)),
+    "no recovery": (TWO, options(recover=False)),
+    "uniform": (TWO, options(adaptive=False)),
+    "no context": ([("text", 5), VOICE], options(window=0, look_ahead=0, speaker_window=0)),
+    "zeros": (TWO, options(absent="zero", recover=False)),
+}
+
+
+def make(modalities, batch=2, rows=ROWS, seed=0, ahead=0):
     g = torch.Generator().manual_seed(seed)
-    return dict(inputs=[torch.randn(batch, rows, d, generator=g) for _, d in modalities],
+    return dict(inputs=[torch.randn(batch, rows, m[1], generator=g) for m in modalities],
                 available=torch.rand(batch, rows, len(modalities), generator=g) > 0.25,
                 speaker=torch.randint(0, 3, (batch, rows), generator=g),
-                present=torch.ones(batch, rows, dtype=torch.bool), look_ahead=torch.tensor(0))
+                present=torch.ones(batch, rows, dtype=torch.bool), look_ahead=torch.tensor(ahead))
+
+
+def change(x, function):
+    """A copy with the function applied to everything that has rows."""
+    return {k: [function(i.clone()) for i in v] if k == "inputs" else v if k == "look_ahead" else function(v.clone()) for k, v in x.items()}
 
 
 def torch_run(model, x):
     with torch.no_grad():
         out = model(**x)
-    return out.logits.numpy(), out.weights.numpy()
-
-
-def copy(x):
-    return {k: [i.clone() for i in v] if isinstance(v, list) else v.clone() for k, v in x.items()}
+    return {name: getattr(out, name).numpy() for name in outputs_of(model)}
 
 
 @pytest.fixture(params=["torch", "onnx"])
 def runner(request, tmp_path):
-    """Scores with torch, and with the exported file."""
+    """Scores with torch, and with the exported file; gives the outputs by name."""
     def build(model):
         if request.param == "torch":
             return lambda x: torch_run(model, x)
@@ -40,133 +65,183 @@ def runner(request, tmp_path):
         def run(x):
             named = {m.name: i.numpy() for m, i in zip(model.modalities, x["inputs"])}
             named.update({k: v.numpy() for k, v in x.items() if k != "inputs"})
-            out = run_numpy(tmp_path / "context.onnx", named)
-            return out["logits"], out["weights"]
+            return run_numpy(tmp_path / "context.onnx", named)
         return run
     return build
 
 
-@pytest.mark.parametrize("modalities", [ONE, TWO])
-@pytest.mark.parametrize("ahead", [0, 2, 3])
-def test_row_depends_on_its_window_only(context, runner, modalities, ahead):
-    model = context(*modalities)
+def equal(a, b, at=lambda x: x, bound=1e-5):
+    assert set(a) == set(b)
+    for name in a:
+        assert np.abs(at(a[name]) - at(b[name])).max() < bound, name
+
+
+@pytest.fixture(params=FORMS)
+def form(request, context):
+    modalities, o = FORMS[request.param]
+    return context(*modalities, options=o), modalities
+
+
+def aheads(model):
+    return {0, model.options.look_ahead}
+
+
+def test_row_depends_on_its_receptive_field_only(form, runner):
+    model, modalities = form
+    score, changed = runner(model), 4
+    for ahead in aheads(model):
+        x = make(modalities, ahead=ahead)
+        x["available"][:] = True
+        before, y = score(x)["logits"], change(x, lambda v: v)
+        for i in y["inputs"]:
+            i[0, changed] += 1
+        y["speaker"][0, changed] = 7
+        moved = np.abs(score(y)["logits"] - before).max(-1) > 1e-5
+        expected = np.zeros_like(moved)
+        expected[0, changed - ahead: changed + model.receptive_field + 1] = True
+        assert not (moved & ~expected).any()
+        near = np.zeros_like(moved)
+        near[0, changed - ahead: changed + model.options.window + 1] = True
+        assert (moved | ~near).all()
+
+
+def test_receptive_field_alone_equals_the_whole_dialogue(form, runner):
+    model, modalities = form
+    score, field = runner(model), model.receptive_field
+    assert field < ROWS - 1
+    for ahead in aheads(model):
+        x = make(modalities, ahead=ahead)
+        whole = score(x)
+        for t in range(field, ROWS):
+            part = score(change(x, lambda v: v[:, t - field: t + ahead + 1]))
+            assert all(np.abs(part[n][:, field] - whole[n][:, t]).max() < 1e-5 for n in whole)
+
+
+def test_padding_and_neighbours_change_nothing(form, runner):
+    model, modalities = form
+    score = runner(model)
+    for ahead in aheads(model):
+        x = make(modalities, ahead=ahead)
+        alone = score(change(x, lambda v: v[:1, :8]))
+        y = change(x, lambda v: v)
+        y["present"][0, 8:], y["available"][0, 8:] = False, True
+        for i in y["inputs"]:
+            i[0, 8:] = float("nan")
+            i[1] *= 100
+        padded = score(y)
+        assert all(np.abs(padded[n][0, :8] - alone[n][0]).max() < 1e-5 for n in alone)
+        assert (padded["logits"][0, 8:] == 0).all() and (padded["weights"][0, 8:] == 0).all()
+        swapped, front = score(change(y, lambda v: v.flip(0))), score(change(y, lambda v: torch.cat([v[:, 8:], v[:, :8]], 1)))
+        assert all(np.abs(swapped[n][1, :8] - alone[n][0]).max() < 1e-5 for n in alone)
+        assert all(np.abs(front[n][0, ROWS - 8:] - alone[n][0]).max() < 1e-5 for n in alone)
+
+
+def test_absent_modality_may_hold_anything(form, runner):
+    model, modalities = form
     score, x = runner(model), make(modalities)
-    x["look_ahead"] = torch.tensor(ahead)
-    x["available"][:] = True
-    before, _ = score(x)
-    changed = 6
-    y = copy(x)
-    for i in y["inputs"]:
-        i[0, changed] += 1
-    y["speaker"][0, changed] = 7
-    after, _ = score(y)
-    moved = np.abs(after - before).max(-1) > 1e-5
-    expected = np.zeros_like(moved)
-    expected[0, changed - ahead: changed + WINDOW + 1] = True
-    assert (moved == expected).all()
-
-
-@pytest.mark.parametrize("ahead", [0, 3])
-def test_window_slice_equals_whole_dialogue(context, runner, ahead):
-    model = context(*TWO)
-    score, x = runner(model), make(TWO)
-    x["look_ahead"] = torch.tensor(ahead)
-    whole, weights = score(x)
-    for t in range(WINDOW, ROWS):
-        part = {k: [i[:, t - WINDOW: t + ahead + 1] for i in v] if k == "inputs" else v if k == "look_ahead"
-                else v[:, t - WINDOW: t + ahead + 1] for k, v in x.items()}
-        logits, w = score(part)
-        assert np.abs(logits[:, WINDOW] - whole[:, t]).max() < 1e-5
-        assert np.abs(w[:, WINDOW] - weights[:, t]).max() < 1e-5
-
-
-def test_padding_and_neighbours_change_nothing(context, runner):
-    model = context(*TWO)
-    score, x = runner(model), make(TWO)
-    alone = {k: [i[:1, :8] for i in v] if k == "inputs" else v if k == "look_ahead" else v[:1, :8] for k, v in x.items()}
-    expected, _ = score(alone)
-    y = copy(x)
-    y["present"][0, 8:] = False
-    y["available"][0, 8:] = True
-    for i in y["inputs"]:
-        i[0, 8:] = float("nan")
-        i[1] *= 100
-    for ahead in (0, 3):
-        y["look_ahead"] = alone["look_ahead"] = torch.tensor(ahead)
-        expected, _ = score(alone)
-        logits, weights = score(y)
-        assert np.abs(logits[0, :8] - expected[0]).max() < 1e-5
-        assert (logits[0, 8:] == 0).all() and (weights[0, 8:] == 0).all()
-        front = copy(y)  # the same with the padding in front
-        for key in ("available", "speaker", "present"):
-            front[key][0] = y[key][0].roll(4, 0)
-        for i, j in zip(front["inputs"], y["inputs"]):
-            i[0] = j[0].roll(4, 0)
-        assert np.abs(score(front)[0][0, 4:] - expected[0]).max() < 1e-5
-
-
-def test_absent_modality_may_hold_anything(context, runner):
-    model = context(*TWO)
-    score, x = runner(model), make(TWO)
-    y = copy(x)
+    y = change(x, lambda v: v)
     for m, i in enumerate(y["inputs"]):
         i[~x["available"][:, :, m]] = float("nan")
-    assert np.abs(score(y)[0] - score(x)[0]).max() < 1e-6
+    equal(score(y), score(x), bound=1e-6)
 
 
-def test_only_who_is_the_same_speaker_counts(context, runner):
-    model = context(*ONE)
-    score, x = runner(model), make(ONE)
-    y = copy(x)
-    y["speaker"] = torch.tensor([5, 9, 2])[x["speaker"]]
-    assert np.abs(score(y)[0] - score(x)[0]).max() < 1e-6
-    y["speaker"][:] = 0
-    assert np.abs(score(y)[0] - score(x)[0]).max() > 1e-3
+def test_only_who_is_the_same_speaker_counts(form, runner):
+    model, modalities = form
+    score, x = runner(model), make(modalities)
+    y = {**x, "speaker": torch.tensor([5, 9, 2])[x["speaker"]]}
+    equal(score(y), score(x), bound=1e-6)
+    y["speaker"] = torch.zeros_like(x["speaker"])
+    if model.receptive_field:
+        assert np.abs(score(y)["logits"] - score(x)["logits"]).max() > 1e-3
 
 
-def test_weights_sum_to_one_and_are_one_for_a_lone_modality(context, runner):
-    model = context(*TWO)
-    assert np.abs(runner(model)(make(TWO))[1].sum(-1) - 1).max() < 1e-6
-    model = context(*ONE)
-    assert (runner(model)(make(ONE))[1] == 1).all()
+def test_row_without_any_modality_still_has_finite_scores(form, runner):
+    model, modalities = form
+    x = make(modalities)
+    x["available"][:] = False
+    assert all(np.isfinite(v).all() for v in runner(model)(x).values())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_model_of_random_size_is_exported_exactly(describe, tmp_path, seed):
+    rng = random.Random(seed)
+    modalities = [(n, rng.randint(1, 9), rng.choice(["none", "log"]), rng.random() < 0.5)
+                  for n in rng.sample(("text", "audio", "face", "body"), 1 + seed % 4)]
+    heads = rng.choice([1, 2, 4])
+    o = ContextOptions(window=rng.randint(0, 6), look_ahead=rng.randint(0, 4), layers=rng.randint(1, 3), cross=rng.random() < 0.5,
+                       joint=rng.choice([0, 5, 16]), recover=rng.random() < 0.7, adaptive=rng.random() < 0.7,
+                       absent=rng.choice(["token", "zero"]), speaker_window=rng.randint(0, 7), width=heads * rng.randint(2, 9),
+                       heads=heads, hidden=rng.randint(3, 20))
+    torch.manual_seed(seed)
+    model = ContextModel(describe(*modalities).modalities, len(LABELS), o).eval()
+    again = ContextModel.build(model.describe()).eval()
+    again.load_state_dict(model.state_dict())
+    assert again.options == o and again.modalities == model.modalities and again.receptive_field == model.receptive_field
+    export_context(again, tmp_path / "context.onnx")
+    for batch, rows in ((1, 1), (rng.randint(1, 4), rng.randint(2, 20))):
+        x = make(modalities, batch, rows, seed, rng.randint(0, o.look_ahead))
+        for i in x["inputs"]:
+            i *= 10 ** torch.randint(-3, 3, i.shape)
+        named = {m.name: i.numpy() for m, i in zip(model.modalities, x["inputs"])}
+        named.update({k: v.numpy() for k, v in x.items() if k != "inputs"})
+        equal(run_numpy(tmp_path / "context.onnx", named), torch_run(model, x))
+
+
+def test_receptive_field_counts_every_part_that_looks_back(context):
+    def field(*modalities, **o):
+        return context(*modalities, options=options(**o)).receptive_field
+    assert field(("text", 5), window=3, speaker_window=9) == 3
+    assert field(("text", 5), VOICE, window=3, speaker_window=9) == 12
+    assert field(("text", 5), VOICE, window=3, speaker_window=9, layers=2, cross=True) == 18
+    assert field(("text", 5), window=3, cross=True) == 3
+    assert field(("text", 5), window=0) == 0
+
+
+def test_weights_sum_to_one_over_what_takes_part(context, runner):
+    weights = runner(context(*TWO))(make(TWO))["weights"]
+    assert np.abs(weights.sum(-1) - 1).max() < 1e-6 and (weights > 0).all()
+    assert (runner(context(*ONE))(make(ONE))["weights"] == 1).all()
+    x = make(TWO)
+    weights = runner(context(*TWO, options=options(recover=False)))(x)["weights"]
+    some = x["available"].any(-1).numpy()
+    assert np.abs(weights.sum(-1) - 1).max() < 1e-6 and (weights[some][~x["available"].numpy()[some]] == 0).all()
+    weights = runner(context(*TWO, options=options(adaptive=False)))(x)["weights"]
+    assert np.abs(weights - 0.5).max() < 1e-6
 
 
 def test_recovered_row_is_told_by_context_and_other_modality(context):
-    model = context(*TWO)
-    x = make(TWO)
+    model, x = context(*TWO), make(TWO)
     x["available"][:] = True
     x["available"][:, 5, 1] = False
-    with torch.no_grad():
-        out = model(**x)
-    assert [tuple(r.shape) for r in out.recovered] == [(2, ROWS, SIZES.width)] * 2
-    assert [tuple(p.shape) for p in out.joint] == [(2, ROWS, SIZES.joint)] * 2
-    assert torch.allclose(out.joint[0].norm(dim=-1), torch.ones(2, ROWS), atol=1e-5)
-    y = copy(x)
-    y["inputs"][0][0, 5] += 1  # the other modality of the same row
-    with torch.no_grad():
-        assert (model(**y).recovered[1] - out.recovered[1])[0, 5].abs().max() > 1e-4
-    y = copy(x)
-    y["inputs"][1][0, 4] += 1  # its own past
-    with torch.no_grad():
-        assert (model(**y).recovered[1] - out.recovered[1])[0, 5].abs().max() > 1e-4
+
+    def recovered(x):
+        with torch.no_grad():
+            return model(**x)
+    out = recovered(x)
+    assert torch.allclose(out.joint.norm(dim=-1), torch.ones(2, ROWS, 2), atol=1e-5)
+    for modality, row in ((0, 5), (1, 4)):  # the other modality of the same row; its own past
+        y = change(x, lambda v: v)
+        y["inputs"][modality][0, row] += 1
+        assert (recovered(y).recovered - out.recovered)[0, 5, 1].abs().max() > 1e-4
+        assert (recovered(y).single - out.single)[0, 5, 1].abs().max() > 1e-4
 
 
-def test_row_without_any_modality_still_has_finite_logits(context, runner):
-    model = context(*TWO)
-    x = make(TWO)
-    x["available"][:] = False
-    logits, weights = runner(model)(x)
-    assert np.isfinite(logits).all() and np.isfinite(weights).all()
+def test_speaker_relative_input_is_unmoved_by_a_constant_loudness(context):
+    """Every utterance ten times as loud: once some have been heard, what is unusual for the speaker stays the same."""
+    model = context(("audio", 3, "log", True), options=options(window=0, look_ahead=0, speaker_window=40))
+    entry = model.modes[0].enter
+    entry.scale.fill_(0.2)
+    raw = torch.rand(1, 40, 3) * 5 + 5
+    past = torch.ones(1, 40, 40, dtype=torch.bool).tril(-1)
+    seen = []
+    entry.project = torch.nn.Identity()
+    for factor in (1, 10):
+        seen.append(entry(raw * factor, torch.ones(1, 40, 1, dtype=torch.bool), past)[0, -1])
+    absolute, relative = (seen[1] - seen[0]).abs().split(3)
+    assert relative.max() < 0.25 * absolute.min()
 
 
-@pytest.mark.parametrize("modalities", [ONE, TWO])
-def test_export_equals_torch(context, tmp_path, modalities):
-    model = context(*modalities)
-    export_context(model, tmp_path / "context.onnx")
-    for batch, rows, ahead in ((1, 1, 0), (3, 17, 2)):
-        x = make(modalities, batch, rows, seed=rows)
-        x["look_ahead"] = torch.tensor(ahead)
-        named = {m.name: i.numpy() for m, i in zip(model.modalities, x["inputs"])}
-        named.update({k: v.numpy() for k, v in x.items() if k != "inputs"})
-        out, (logits, weights) = run_numpy(tmp_path / "context.onnx", named), torch_run(model, x)
-        assert np.abs(out["logits"] - logits).max() < 1e-5 and np.abs(out["weights"] - weights).max() < 1e-5
+@pytest.mark.parametrize("wrong", [dict(absent="guess"), dict(layers=0), dict(heads=3), dict(window=-1)])
+def test_options_that_cannot_work_are_refused(wrong):
+    with pytest.raises(UserError):
+        ContextOptions(**wrong)

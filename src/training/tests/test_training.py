@@ -1,5 +1,6 @@
 """Training runs: they learn, they resume exactly, and their loss does what it says."""
 import csv
+import dataclasses
 import random
 
 import numpy as np
@@ -11,8 +12,10 @@ from emostream_training import checkpoint
 from emostream_training.bert import Bert
 from emostream_training.errors import DataError, UserError
 from emostream_training.finetune import FinetuneOptions, finetune
-from emostream_training.losses import Loss, LossOptions, class_weights, drop_modalities, info_nce
-from emostream_training.train import TrainOptions, fit, load_context, predict, score
+from emostream_training.losses import Loss, LossOptions, class_weights, info_nce, taught_nce
+from emostream_training.missing import drop_modalities
+from emostream_training.predict import predict, score
+from emostream_training.train import TrainOptions, batches, fit, load_context
 
 OPTIONS = TrainOptions(epochs=14, batch=8, learning_rate=1e-2, average=0.9, patience=14)
 
@@ -34,7 +37,7 @@ def test_context_is_learnt_from_the_row_before(describe, tmp_path):
 
 
 def test_row_without_text_is_told_by_its_context(describe, tmp_path):
-    run(describe, tmp_path, empty=0.3)
+    run(describe, tmp_path, dataclasses.replace(OPTIONS, empty=0.3))
     model, _ = load_context(tmp_path / "context.pt")
     held = echo_dialogues(20, 2)
     for d in held:
@@ -122,17 +125,19 @@ def test_finetune_needs_tokens(tmp_path, start):
 def test_dropping_spares_one_modality_and_invents_none():
     torch.manual_seed(0)
     available = torch.rand(64, 9, 3) > 0.3
-    kept = drop_modalities(available, LossOptions())
+    kept = drop_modalities(available, 0.5, 0)
     assert not (kept & ~available).any()
     assert (kept.any(-1) == available.any(-1)).all()
     assert 0.2 < kept.sum() / available.sum() < 0.9
-    assert (drop_modalities(available, LossOptions(empty=1.0)) == False).all()  # noqa: E712
+    assert (drop_modalities(available, 0.5, 1).logical_not()).all()
 
 
-def test_loss_of_two_modalities_reaches_every_parameter(context):
-    model = context(("text", 5), ("audio", 3))
+@pytest.mark.parametrize("options", [SIZES, dataclasses.replace(SIZES, cross=True, layers=2), dataclasses.replace(SIZES, joint=0),
+                                     dataclasses.replace(SIZES, adaptive=False)])
+def test_loss_of_two_modalities_reaches_every_parameter(context, options):
+    model = context(("text", 5), ("audio", 3, "log", True), options=options)
     torch.manual_seed(1)
-    loss_of = Loss(LossOptions(label_guided=0.1, teach=0.1, ceiling=0.4), torch.tensor([3, 2, 1]))
+    loss_of = Loss(LossOptions(label_guided=0.1, teach=0.1, distil=0.1, ceiling=0.4), torch.tensor([3, 2, 1]))
     given, present = torch.ones(2, 6, 2, dtype=torch.bool), torch.ones(2, 6, dtype=torch.bool)
     kept = given.clone()
     kept[0, :, 0], kept[1, :, 1] = False, False
@@ -141,12 +146,43 @@ def test_loss_of_two_modalities_reaches_every_parameter(context):
     full, part = (model(inputs, a, speaker, present, torch.tensor(1)) for a in (given, kept))
     loss_of(full, part, given, kept, present, label).backward()
     without = [n for n, p in [*model.named_parameters(), *loss_of.named_parameters()] if p.grad is None or not p.grad.abs().sum() > 0]
-    assert without == []
+    assert without == ([] if options.joint else ["scale"])  # no joint space, no temperature of its contrast
 
 
 def test_info_nce_is_lower_for_aligned_rows():
     a = torch.nn.functional.normalize(torch.randn(8, 4), dim=-1)
     assert info_nce(a, a, torch.tensor(10.0)) < info_nce(a, a.roll(1, 0), torch.tensor(10.0))
+
+
+def test_teacher_gets_no_gradient():
+    a, b = (torch.nn.functional.normalize(torch.randn(6, 4), dim=-1).requires_grad_() for _ in range(2))
+    teaches = torch.tensor([True, True, True, False, False, False])
+    taught_nce(a, b, torch.tensor(10.0), teaches).backward()
+    assert (a.grad[teaches] == 0).all() and (b.grad[~teaches] == 0).all()
+    assert (a.grad[~teaches] != 0).any() and (b.grad[teaches] != 0).any()
+
+
+def test_recovered_modality_that_is_wrong_loses_weight(context):
+    model = context(("text", 5), ("audio", 3))
+    kept, present = torch.tensor([True, False]).expand(1, 4, 2), torch.ones(1, 4, dtype=torch.bool)
+    out = model([torch.randn(1, 4, 5), torch.randn(1, 4, 3)], kept, torch.zeros(1, 4, dtype=torch.long), present, torch.tensor(0))
+    sure, label = torch.tensor([[9.0, 0, 0], [0, 9.0, 0]]).expand(1, 4, 2, 3), torch.zeros(1, 4, dtype=torch.long)
+    out.weights.retain_grad()
+    Loss(LossOptions(collapse=0), torch.ones(3)).weighing(out._replace(single=sure), present, label).backward()
+    assert (out.weights.grad[..., 0] < out.weights.grad[..., 1]).all()  # descent moves weight to the one that knew
+
+
+def test_no_dropout_of_modalities_trains_on_the_batch_alone(describe, tmp_path):
+    best = run(describe, tmp_path, dataclasses.replace(OPTIONS, modality_dropout=0.0, epochs=2))
+    assert best["epoch"] > 0
+
+
+def test_batches_hold_every_dialogue_once_and_little_padding():
+    lengths = [random.Random(3).randrange(1, 60) for _ in range(3)] + list(range(1, 60))
+    cut = batches(lengths, 8, random.Random(1))
+    assert sorted(i for b in cut for i in b) == list(range(len(lengths))) and max(map(len, cut)) == 8
+    padded = sum(max(lengths[i] for i in b) * len(b) for b in cut)
+    assert padded < 1.35 * sum(lengths) and batches(lengths, 8, random.Random(2)) != cut
 
 
 def test_class_weights_average_to_one_over_utterances():

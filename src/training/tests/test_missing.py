@@ -1,0 +1,46 @@
+"""Fixed missing-modality masks and the cells they give."""
+import numpy as np
+import pytest
+
+from conftest import LABELS
+from emostream_training.dataset import Dialogue
+from emostream_training.missing import RATES, at_rate, draw, only
+from emostream_training.predict import cells
+
+
+def dialogue(rows=200, seed=0, modalities=2):
+    rng = np.random.default_rng(seed)
+    return Dialogue("c", [str(i) for i in range(rows)], {n: rng.normal(size=(rows, d)).astype(np.float32) for n, d in (("text", 5), ("audio", 3))},
+                    rng.random((rows, modalities)) > 0.2, np.arange(rows) % 2, rng.integers(0, len(LABELS), rows))
+
+
+def test_draw_is_the_first_eight_bytes_of_the_hash():
+    # printf 'c1\nu1\ntext' | sha256sum
+    assert draw("c1", "u1", "text") == 0x839C34E028CF8A37 / 2**64
+    assert draw("é", "u", "audio") != draw("e", "u", "audio")
+
+
+def test_masks_are_nested_and_spare_one_modality():
+    d = dialogue()
+    before = d.available
+    for rate in RATES:
+        after = at_rate([d], ["text", "audio"], rate)[0].available
+        assert not (after & ~before).any() and (after.any(1) == d.available.any(1)).all()
+        both = d.available.all(1)
+        lost = 1 - after[both].mean()
+        assert abs(lost - (rate - rate**2 / 2)) < 0.12
+        before = after
+    assert (at_rate([d], ["text", "audio"], 0.0)[0].available == d.available).all()
+    spared = at_rate([d], ["text", "audio"], 1.0)[0].available
+    larger = [draw("c", u, "text") > draw("c", u, "audio") for u in d.utterances]
+    assert (spared[both][:, 0] == np.array(larger)[both]).all()
+
+
+def test_cells_count_the_utterances_that_bring_the_subset(context):
+    model, d = context(("text", 5), ("audio", 3)), dialogue(60)
+    out = cells(model, [d])
+    assert list(out) == ["text", "audio", "text+audio", *(f"missing {r}" for r in RATES)]
+    assert all(0 <= v <= 1 for v in out.values())
+    d.label[~d.available[:, 0]] = (d.label[~d.available[:, 0]] + 1) % len(LABELS)  # rows without text do not count for text
+    assert cells(model, [d])["text"] == pytest.approx(out["text"]) and cells(model, [d])["missing 0.1"] != out["missing 0.1"]
+    assert only([d], (1,))[0].available.tolist() == (d.available & [False, True]).tolist()
