@@ -37,3 +37,28 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities over the last axis."""
     e = np.exp(logits - logits.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
+
+
+def rank_auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Probability that a random positive value is larger than a random negative one; ties count half."""
+    values = np.concatenate([positive, negative])
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - (count - 1) / 2)[place]
+    return float((rank[: len(positive)].sum() - len(positive) * (len(positive) + 1) / 2) / (len(positive) * len(negative)))
+
+
+def fusion_auc(weights: np.ndarray, right: np.ndarray) -> float | None:
+    """How well fusion weights [n, m] tell which modality's own head was right, bool [n, m], on utterances that bring all.
+
+    For every pair of modalities, over the utterances where exactly one of the two was right: the probability that the first's
+    share of the pair's weight is larger where the first was right than where the second was. Pairs count by their utterances.
+    """
+    sums, total = 0.0, 0
+    for m in range(weights.shape[1]):
+        for n in range(m + 1, weights.shape[1]):
+            share = weights[:, m] / np.maximum(weights[:, m] + weights[:, n], 1e-9)
+            first, second = share[right[:, m] & ~right[:, n]], share[right[:, n] & ~right[:, m]]
+            if len(first) and len(second):
+                sums += rank_auc(first, second) * (len(first) + len(second))
+                total += len(first) + len(second)
+    return sums / total if total else None

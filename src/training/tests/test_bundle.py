@@ -53,6 +53,17 @@ def test_metrics_of_a_known_confusion():
     assert m["macroF1"] == pytest.approx(sum(f1) / 3) and m["accuracy"] == pytest.approx(4 / 6)
 
 
+def test_fusion_auc_of_known_weights():
+    weights = np.array([[0.9, 0.1], [0.6, 0.4], [0.5, 0.5], [0.5, 0.5], [0.2, 0.8], [0.7, 0.3]])
+    right = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [0, 1], [1, 1]], dtype=bool)
+    assert metrics.fusion_auc(weights, right) == pytest.approx(5.5 / 6)  # six pairs, one of them a tie
+    assert metrics.fusion_auc(weights, right[:, ::-1]) == pytest.approx(0.5 / 6)
+    assert metrics.fusion_auc(weights[:2], right[:2]) is None
+    third = np.column_stack([weights * 0.5, np.full(6, 0.5)])
+    assert metrics.fusion_auc(third, np.column_stack([right, np.zeros(6, bool)])) == pytest.approx(
+        (5 * 5.5 / 6 + 0) / 5)  # the third is never right: its pairs have no other side
+
+
 def sample(n, temperature, seed=0):
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (n, 5))

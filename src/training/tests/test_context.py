@@ -54,19 +54,30 @@ def torch_run(model, x):
     return {name: getattr(out, name).numpy() for name in outputs_of(model)}
 
 
+def onnx_run(model, path, x):
+    named = {m.name: i.numpy() for m, i in zip(model.modalities, x["inputs"])}
+    return run_numpy(path, {**named, **{k: v.numpy() for k, v in x.items() if k != "inputs"}})
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Exports a model once: `context` gives equal descriptions equal weights."""
+    done = {}
+
+    def path(model):
+        key = repr(model.describe())
+        if key not in done:
+            done[key] = tmp_path_factory.mktemp("onnx") / "context.onnx"
+            export_context(model, done[key])
+        return done[key]
+    return path
+
+
 @pytest.fixture(params=["torch", "onnx"])
-def runner(request, tmp_path):
+def runner(request, exported):
     """Scores with torch, and with the exported file; gives the outputs by name."""
     def build(model):
-        if request.param == "torch":
-            return lambda x: torch_run(model, x)
-        export_context(model, tmp_path / "context.onnx")
-
-        def run(x):
-            named = {m.name: i.numpy() for m, i in zip(model.modalities, x["inputs"])}
-            named.update({k: v.numpy() for k, v in x.items() if k != "inputs"})
-            return run_numpy(tmp_path / "context.onnx", named)
-        return run
+        return lambda x: torch_run(model, x) if request.param == "torch" else onnx_run(model, exported(model), x)
     return build
 
 
@@ -182,9 +193,7 @@ def test_random_model_of_random_size_is_exported_exactly(describe, tmp_path, see
         x = make(modalities, batch, rows, seed, rng.randint(0, o.look_ahead))
         for i in x["inputs"]:
             i *= 10 ** torch.randint(-3, 3, i.shape)
-        named = {m.name: i.numpy() for m, i in zip(model.modalities, x["inputs"])}
-        named.update({k: v.numpy() for k, v in x.items() if k != "inputs"})
-        equal(run_numpy(tmp_path / "context.onnx", named), torch_run(model, x))
+        equal(onnx_run(model, tmp_path / "context.onnx", x), torch_run(model, x))
 
 
 def test_receptive_field_counts_every_part_that_looks_back(context):
