@@ -76,16 +76,53 @@ public sealed record BundleModality
 /// <summary>Turns raw input of a modality into its descriptor.</summary>
 public sealed record BundleEncoder
 {
+    /// <summary>BERT: <see cref="Vocabulary"/> is vocab.txt.</summary>
+    internal const string WordPiece = "wordpiece";
+
+    /// <summary>RoBERTa's byte-level BPE: <see cref="Vocabulary"/> is vocab.json.</summary>
+    internal const string Bpe = "bpe";
+
+    /// <summary>XLM-RoBERTa and DeBERTa v2 and v3: <see cref="Vocabulary"/> is a SentencePiece model.</summary>
+    internal const string SentencePiece = "sentencepiece";
+
     public required string Model { get; init; }
 
+    /// <summary><c>wordpiece</c>, <c>bpe</c> or <c>sentencepiece</c>.</summary>
     public required string Tokenizer { get; init; }
 
     public required string Vocabulary { get; init; }
 
-    public bool Lowercase { get; set; } = true;
+    /// <summary><c>wordpiece</c> alone: take case and accents off. The default is true.</summary>
+    public bool? Lowercase { get; set; }
+
+    /// <summary><c>bpe</c> alone: merges.txt.</summary>
+    public string? Merges { get; set; }
+
+    /// <summary><c>bpe</c> alone: a text's first word is one with a blank before it. The default is false.</summary>
+    public bool? PrefixSpace { get; set; }
+
+    /// <summary><c>sentencepiece</c> alone, whose model does not say which ids the encoder was trained on.</summary>
+    public BundleTokenIds? Ids { get; set; }
 
     /// <summary>Longest input in tokens, the first and last special token included.</summary>
     public required int MaxTokens { get; init; }
+}
+
+/// <summary>An encoder's token ids, where they are not those of its SentencePiece model.</summary>
+/// <example>XLM-RoBERTa, whose ids are fairseq's: <c>{"first":0,"last":2,"unknown":3,"offset":1}</c>.</example>
+public sealed record BundleTokenIds
+{
+    /// <summary>Before every text.</summary>
+    public required int First { get; init; }
+
+    /// <summary>After every text.</summary>
+    public required int Last { get; init; }
+
+    /// <summary>What no piece of the model covers.</summary>
+    public required int Unknown { get; init; }
+
+    /// <summary>Added to the number of every other piece.</summary>
+    public int Offset { get; set; }
 }
 
 /// <summary>The fusion model over a window of utterances.</summary>
@@ -114,6 +151,7 @@ public sealed record BundleConformal
 {
     public required float Coverage { get; init; }
 
+    /// <summary>A set that is not listed gets no labels: training offers them only where they kept their promise on other dialogues.</summary>
     public required Dictionary<string, float> Thresholds { get; init; }
 }
 

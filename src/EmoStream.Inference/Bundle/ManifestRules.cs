@@ -50,13 +50,36 @@ internal static partial class ManifestRules
             if (modality.Encoder is { } encoder)
             {
                 Require(modality.Name == Modality.Text, $"{at}.encoder", "no encoder: raw input is encoded for text only", encoder.Model);
-                Require(encoder.Tokenizer == "wordpiece", $"{at}.encoder.tokenizer", "wordpiece", encoder.Tokenizer);
-                Require(encoder.MaxTokens is >= 3 and <= MaxTokens, $"{at}.encoder.maxTokens", $"3 to {MaxTokens}", encoder.MaxTokens);
-                RequireListed(manifest, encoder.Model, $"{at}.encoder.model");
-                RequireListed(manifest, encoder.Vocabulary, $"{at}.encoder.vocabulary");
+                CheckEncoder(manifest, encoder, $"{at}.encoder");
             }
         }
     }
+
+    private static void CheckEncoder(BundleManifest manifest, BundleEncoder encoder, string at)
+    {
+        string[] tokenizers = [BundleEncoder.WordPiece, BundleEncoder.Bpe, BundleEncoder.SentencePiece];
+        Require(tokenizers.Contains(encoder.Tokenizer), $"{at}.tokenizer", $"one of {string.Join(", ", tokenizers)}", encoder.Tokenizer);
+        Require(encoder.MaxTokens is >= 3 and <= MaxTokens, $"{at}.maxTokens", $"3 to {MaxTokens}", encoder.MaxTokens);
+        RequireListed(manifest, encoder.Model, $"{at}.model");
+        RequireListed(manifest, encoder.Vocabulary, $"{at}.vocabulary");
+        RequireOnly(BundleEncoder.WordPiece, encoder, encoder.Lowercase, $"{at}.lowercase");
+        RequireOnly(BundleEncoder.Bpe, encoder, encoder.PrefixSpace, $"{at}.prefixSpace");
+        RequireOnly(BundleEncoder.Bpe, encoder, encoder.Merges, $"{at}.merges");
+        RequireOnly(BundleEncoder.SentencePiece, encoder, encoder.Ids, $"{at}.ids");
+        if (encoder.Tokenizer == BundleEncoder.Bpe)
+        {
+            RequireListed(manifest, encoder.Merges ?? "", $"{at}.merges");
+        }
+
+        if (encoder.Tokenizer == BundleEncoder.SentencePiece)
+        {
+            var ids = encoder.Ids;
+            Require(ids is { First: >= 0, Last: >= 0, Unknown: >= 0, Offset: >= 0 }, $"{at}.ids", "first, last, unknown and offset, none below 0", ids?.ToString() ?? "");
+        }
+    }
+
+    private static void RequireOnly(string tokenizer, BundleEncoder encoder, object? member, string at)
+        => Require(member is null || encoder.Tokenizer == tokenizer, at, $"nothing: it belongs to {tokenizer}, and the tokenizer is {encoder.Tokenizer}", member ?? "");
 
     private static void CheckContext(BundleManifest manifest)
     {

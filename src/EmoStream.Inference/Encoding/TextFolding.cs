@@ -5,19 +5,22 @@ using System.Text;
 namespace EmoStream.Inference.Encoding;
 
 /// <summary>
-/// Takes accents off, as BERT's uncased models were trained: "café" and "cafe" are the same word.
+/// What BERT does to a text before it looks for words: control and format characters go, every blank is a space, and for
+/// uncased models accents come off ("café" and "cafe" are the same word).
 /// </summary>
 /// <remarks>
-/// string.Normalize does this with ICU, but leaves accents where the process runs in globalization-invariant mode: the
-/// same text would get other tokens, and other scores, on another machine. This table is the same everywhere.
+/// The library drops tabs and line ends as control characters, which would glue the words around them together, and keeps
+/// format characters such as U+200B. string.Normalize takes accents off with ICU, but leaves them where the process runs in
+/// globalization-invariant mode: the same text would get other tokens, and other scores, on another machine. This table is
+/// the same everywhere.
 /// </remarks>
 internal static class TextFolding
 {
     private static readonly FrozenDictionary<char, char> Bases = Load();
 
-    public static string TakeAccentsOff(string text)
+    public static string Fold(string text, bool takeAccentsOff)
     {
-        if (Ascii.IsValid(text))
+        if (!text.AsSpan().ContainsAnyExceptInRange(' ', '~'))
         {
             return text;
         }
@@ -26,18 +29,21 @@ internal static class TextFolding
         // Halves of surrogate pairs become U+FFFD here, which the tokenizer drops.
         foreach (var rune in text.EnumerateRunes())
         {
-            if (Rune.GetUnicodeCategory(rune) == UnicodeCategory.NonSpacingMark)
+            switch (Rune.GetUnicodeCategory(rune))
             {
-                continue;
-            }
-
-            if (rune.IsBmp)
-            {
-                folded.Append(Bases.GetValueOrDefault((char)rune.Value, (char)rune.Value));
-            }
-            else
-            {
-                folded.Append(rune.ToString());
+                case UnicodeCategory.Control when rune.Value is '\t' or '\n' or '\r':
+                case UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator:
+                    folded.Append(' ');
+                    break;
+                case UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse:
+                case UnicodeCategory.NonSpacingMark when takeAccentsOff:
+                    break;
+                case var _ when takeAccentsOff && rune.IsBmp:
+                    folded.Append(Bases.GetValueOrDefault((char)rune.Value, (char)rune.Value));
+                    break;
+                default:
+                    folded.Append(rune.ToString());
+                    break;
             }
         }
 

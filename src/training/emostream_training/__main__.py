@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -19,9 +18,11 @@ def main(arguments: list[str] | None = None) -> int:
 
         torch.set_num_threads(options.threads)
         torch.set_flush_denormal(True)
-        options.run(options)
+        from . import commands
+
+        getattr(commands, options.command)(options)
         return 0
-    except UserError as e:
+    except (UserError, OSError) as e:
         print(f"error: {e}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -30,108 +31,71 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="emostream_training", description=__doc__.split(":")[0] + ": trains EmoStream's models. "
-                                     "Order: finetune, encoder, `emostream features` (C#), train, bundle.")
+    parser = argparse.ArgumentParser(
+        prog="emostream_training", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=__doc__.split(":")[0] + ": trains EmoStream's models.",
+        epilog="From labelled meetings to a bundle that serves:\n"
+               "  emostream features meetings.jsonl --bundle infra/models/general --out features.jsonl\n"
+               "  python3 -m emostream_training train --data features.jsonl --encoder infra/models/general --out run\n"
+               "  python3 -m emostream_training bundle --run run --out my-bundle\n"
+               "With an encoder of your own: finetune, encoder, `emostream features` (C#), train, bundle; see README.md.")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of torch; one is fastest for small models (default: 1)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, run, help: str, *arguments: tuple[str, dict]) -> None:
-        sub = commands.add_parser(name, help=help, description=help)
+    def command(name: str, help: str, example: str, *arguments: tuple[str, dict]) -> None:
+        sub = commands.add_parser(name, help=help, description=help, epilog="Example: python3 -m emostream_training " + example)
         for flag, settings in arguments:
             sub.add_argument(flag, **settings)
-        sub.set_defaults(run=run)
 
     def path(help: str, required: bool = True) -> dict:
         return dict(type=Path, required=required, metavar="PATH", help=help)
 
-    config = ("--config", path("TOML file with the tables this command reads; see configs/"))
-    command("finetune", _finetune, "Fine-tune a text encoder on labelled texts; resumes when --out holds a checkpoint.", config,
+    config = "TOML file with the tables this command reads; see configs/"
+    command("finetune", "Fine-tune a text encoder on labelled texts; resumes when --out holds a checkpoint.",
+            "finetune --config configs/meld.toml --data train.tokens.jsonl --dev dev.tokens.jsonl --encoder minilm --out run/text",
+            ("--config", path(config)),
             ("--data", path("training texts with `tokens`, JSON Lines")), ("--dev", path("held-out texts with `tokens`")),
-            ("--encoder", path("where to start: a directory with config.json and .npz, or encoder.pt of an earlier run")),
-            ("--out", path("directory of the run: encoder.pt, train.csv, dev.csv, checkpoint.pt")), ("--seed", SEED))
-    command("encoder", _encoder, "Export an encoder as a bundle that only encodes, for `emostream features --bundle`.", config,
-            ("--encoder", path("a directory with config.json and .npz, or encoder.pt of a run")),
-            ("--vocabulary", path("the encoder's WordPiece vocab.txt")),
+            ("--encoder", path("where to start: a Hugging Face encoder directory (BERT, RoBERTa, XLM-RoBERTa, DeBERTa v2/v3), or encoder.pt of an earlier run")),
+            ("--out", path("directory of the run: encoder.pt, train.csv, dev.csv, checkpoint.pt")), ("--seed", SEED),
+            ("--epochs", dict(type=int, metavar="N", help="instead of the configuration's")),
+            ("--device", dict(default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto: CUDA where torch sees it)")))
+    command("encoder", "Export an encoder as a bundle that only encodes, for `emostream features --bundle`.",
+            "encoder --config configs/meld.toml --encoder run/text/encoder.pt --vocabulary minilm/vocab.txt --out run/encoder",
+            ("--config", path(config)),
+            ("--encoder", path("a Hugging Face encoder directory, or encoder.pt of a run")),
+            ("--vocabulary", path("directory with the encoder's tokenizer files, or vocab.txt of a BERT (default: --encoder)", required=False)),
             ("--space", dict(metavar="NAME@N", help="name of the descriptors' vector space (default: that of text in [dataset])")),
             ("--max-tokens", dict(type=int, default=128, metavar="N", help="longest text in tokens (default: 128)")),
+            ("--weights", dict(default="int8", metavar="KIND", help="how matrices are stored: int8 or float32 (default: int8)")),
             ("--out", path("directory of the bundle")))
-    command("train", _train, "Train the context model on features; resumes when --out holds a checkpoint.", config,
-            ("--data", path("training dialogues with `features`, JSON Lines")), ("--dev", path("held-out dialogues with `features`")),
-            ("--out", path("directory of the run: context.pt, log.csv, checkpoint.pt")), ("--seed", SEED))
-    command("bundle", _bundle, "Export the context model, calibrate on held-out dialogues and write the bundle that serves.", config,
-            ("--context", path("context.pt of a run of `train`")), ("--encoder", path("the bundle written by `encoder`; only for text", required=False)),
-            ("--dev", path("held-out dialogues with `features`")), ("--out", path("directory of the bundle")),
-            ("--revision", dict(required=True, metavar="SHA", help="git revision of the training code, for the manifest")),
+    command("train", "Train the context model on features; resumes when --out holds a checkpoint.",
+            "train --data features.jsonl --encoder infra/models/general --out run",
+            ("--data", path("training dialogues with `features`, JSON Lines")),
+            ("--encoder", path("the bundle that wrote the features of text; it names their space", required=False)),
+            ("--features", dict(action="append", default=[], metavar="MODALITY=NAME@N",
+                                help="feature space of the data's audio, face or body vectors; may be repeated")),
+            ("--dev", path("held-out dialogues with `features` (default: some of --data, see --held-out)", required=False)),
+            ("--held-out", dict(type=_share, default=0.2, metavar="SHARE",
+                                help="share of the conversations that is held out without --dev, drawn by --seed (default: 0.2)")),
+            ("--config", path(config + " (default: labels and modalities are those of the data)", required=False)),
+            ("--out", path("directory of the run: context.pt, run.json, log.csv, checkpoint.pt")), ("--seed", SEED))
+    command("bundle", "Export the context model, calibrate on the held-out dialogues and write the bundle that serves.",
+            "bundle --run run --out my-bundle",
+            ("--run", path("the --out of `train`")), ("--out", path("directory of the bundle")),
+            ("--config", path("TOML file with a [bundle] table (default: the bundle is named after --out)", required=False)),
+            ("--encoder", path("the bundle with the text encoder (default: that of `train`)", required=False)),
+            ("--dev", path("held-out dialogues with `features` (default: those of `train`)", required=False)),
+            ("--revision", dict(metavar="SHA", help="git revision of the training code, for the manifest (default: that of this directory)")),
             ("--logits", path("also write the held-out logits: a JSON object from utteranceId to a list", required=False)))
     add_experiment(commands)
     return parser
 
 
-def _table(config: dict, name: str, path: Path) -> dict:
-    if not isinstance(config.get(name), dict):
-        raise UserError(f"{path}: lacks the table [{name}]")
-    return config[name]
-
-
-def _finetune(a: argparse.Namespace) -> None:
-    from .config import parse, read_toml
-    from .dataset import Description
-    from .finetune import FinetuneOptions, finetune
-
-    config = read_toml(a.config)
-    description = Description.parse(_table(config, "dataset", a.config), f"{a.config}: [dataset]")
-    options = parse(FinetuneOptions, _table(config, "finetune", a.config), f"{a.config}: [finetune]")
-    figures = finetune(options, list(description.labels), a.data, a.dev, a.encoder, a.out, a.seed)
-    print(json.dumps({"encoder": str(a.out / "encoder.pt"), "dev": figures}))
-
-
-def _encoder(a: argparse.Namespace) -> None:
-    from .bundle import write_encoder_bundle
-    from .config import read_toml
-    from .dataset import Description
-    from .finetune import load_encoder
-
-    config = read_toml(a.config)
-    description = Description.parse(_table(config, "dataset", a.config), f"{a.config}: [dataset]")
-    space = a.space or next((m.feature_space for m in description.modalities if m.name == "text"), None)
-    if space is None:
-        raise UserError(f"{a.config}: [dataset] describes no text modality; give --space")
-    manifest = write_encoder_bundle(load_encoder(a.encoder), a.vocabulary, space, str(_table(config, "bundle", a.config).get("license")),
-                                    description.labels, a.max_tokens, a.out)
-    print(json.dumps({"bundle": str(a.out), "files": manifest["files"]}))
-
-
-def _train(a: argparse.Namespace) -> None:
-    from .config import parse, read_toml
-    from .context import ContextOptions
-    from .dataset import Description
-    from .losses import LossOptions
-    from .train import TrainOptions, train
-
-    config = read_toml(a.config)
-    description = Description.parse(_table(config, "dataset", a.config), f"{a.config}: [dataset]")
-    parts = [parse(kind, config.get(name, {}), f"{a.config}: [{name}]")
-             for kind, name in ((TrainOptions, "train"), (ContextOptions, "context"), (LossOptions, "loss"))]
-    print(json.dumps({"context": str(a.out / "context.pt"), "dev": train(*parts, description, a.data, a.dev, a.out, a.seed)}))
-
-
-def _bundle(a: argparse.Namespace) -> None:
-    from .bundle import BundleOptions, write_bundle
-    from .config import parse, read_toml
-    from .dataset import Description, read_dialogues
-    from .train import load_context
-
-    config = read_toml(a.config)
-    description = Description.parse(_table(config, "dataset", a.config), f"{a.config}: [dataset]")
-    table = dict(_table(config, "bundle", a.config))
-    sources, data = table.pop("sources", []), table.pop("data", [])
-    options = parse(BundleOptions, table, f"{a.config}: [bundle]")
-    model, stored = load_context(a.context)
-    if stored["labels"] != list(description.labels) or model.modalities != description.modalities:
-        raise UserError(f"{a.context}: was trained on other labels or modalities than {a.config} describes")
-    manifest = write_bundle(options, sources, data, description, model, a.encoder, read_dialogues(a.dev, description), a.out,
-                            stored["seed"], a.revision, a.logits)
-    print(json.dumps({"bundle": str(a.out), "metrics": manifest["training"]["metrics"]}))
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError("expected a share between 0 and 1")
+    return share
 
 
 if __name__ == "__main__":

@@ -30,20 +30,26 @@ class Sight:
         return self.same & ((self.distance >= 1) & (self.distance <= back))[None]
 
     def relation(self, back: int, ahead: int) -> torch.Tensor:
-        """int64 [b, r, r] in 0..2(back+ahead+1)-1: the distance, and whether the speaker is the same."""
+        """int64 [b, r, r], a row of `recency(back, ahead, ..)`: the distance, and whether the speaker is the same."""
         return (self.distance.clamp(-ahead, back) + ahead)[None] * 2 + self.same.long()
+
+
+def recency(back: int, ahead: int, heads: int, slope: float) -> torch.Tensor:
+    """Where the bias [2(back+ahead+1), heads] by distance and speaker starts: the further away, the less, by head."""
+    far = torch.arange(-ahead, back + 1).abs().repeat_interleave(2)
+    return -slope * far[:, None] * 2.0 ** -torch.arange(heads)
 
 
 class Attention(nn.Module):
     """Multi-head attention, biased by distance and by same or other speaker, with a null key whose value is zero:
     a row that may look at nothing gets zero instead of NaN."""
 
-    def __init__(self, width: int, heads: int, relations: int, dropout: float):
+    def __init__(self, width: int, heads: int, bias: torch.Tensor, dropout: float):
         super().__init__()
         self.heads, self.size = heads, width // heads
         self.look, self.memory, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
         self.null_key = nn.Parameter(torch.randn(heads, self.size) * self.size**-0.5)
-        self.bias = nn.Parameter(torch.zeros(relations, heads))
+        self.bias = nn.Parameter(bias.clone())
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor, seen: torch.Tensor, allowed: torch.Tensor, relation: torch.Tensor) -> torch.Tensor:
@@ -61,9 +67,9 @@ class Attention(nn.Module):
 class Layer(nn.Module):
     """Attention and a feed-forward part, each on the normalised input and added to it."""
 
-    def __init__(self, width: int, heads: int, relations: int, hidden: int, dropout: float):
+    def __init__(self, width: int, heads: int, bias: torch.Tensor, hidden: int, dropout: float):
         super().__init__()
-        self.norm, self.attention = nn.LayerNorm(width), Attention(width, heads, relations, dropout)
+        self.norm, self.attention = nn.LayerNorm(width), Attention(width, heads, bias, dropout)
         self.feed = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout),
                                   nn.Linear(hidden, width))
 

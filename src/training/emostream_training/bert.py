@@ -1,45 +1,27 @@
-"""A BERT encoder from plain torch layers, its weights read from an npz under the usual BERT names.
-
-The descriptor of a text is [first token ; mean over its tokens] of the last hidden state, so `2 * hidden` floats.
-"""
+"""BERT, RoBERTa and XLM-RoBERTa from plain torch layers: one network, whose weights differ in their names alone."""
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
-
-from .errors import UserError
 
 MASKED = -1e4  # added to the score of a padded key: exp() of it is exactly 0 in float32, and it survives float16
 
 
 @dataclass(frozen=True)
 class BertConfig:
-    """The sizes of the network, from the encoder's config.json."""
+    """The sizes of the network. Fields that came later have defaults: checkpoints hold what they were saved with."""
 
     vocab_size: int
     hidden_size: int
     num_hidden_layers: int
     num_attention_heads: int
     intermediate_size: int
-    max_position_embeddings: int
+    max_position_embeddings: int  # tokens of the longest text, special ones included
     layer_norm_eps: float = 1e-12
     dropout: float = 0.1
-
-    @staticmethod
-    def read(path: Path) -> "BertConfig":
-        raw = json.loads(path.read_text("utf-8"))
-        if raw.get("model_type", "bert") != "bert" or raw.get("hidden_act", "gelu") != "gelu":
-            raise UserError(f"{path}: only BERT with the gelu activation is supported")
-        names = [f for f in BertConfig.__dataclass_fields__ if f != "dropout"]
-        missing = [n for n in names if n not in raw]
-        if missing:
-            raise UserError(f"{path}: lacks {', '.join(missing)}")
-        return BertConfig(**{n: raw[n] for n in names}, dropout=raw.get("hidden_dropout_prob", 0.1))
+    model_type: str = "bert"
 
     def to_json(self) -> dict:
         return asdict(self)
@@ -63,15 +45,32 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(c.dropout)
 
     def split(self, x: torch.Tensor) -> torch.Tensor:
+        """[batch, tokens, hidden] -> [batch, heads, tokens, size]"""
         return x.reshape(x.shape[0], x.shape[1], self.heads, self.size).transpose(1, 2)
 
-    def forward(self, x: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    def scores(self, q: torch.Tensor, k: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        """What every query token gives every key token before the softmax: [batch, heads, tokens, tokens]."""
+        return torch.matmul(q, k.transpose(2, 3)) * self.size**-0.5
+
+    def forward(self, x: torch.Tensor, bias: torch.Tensor, *relative: torch.Tensor) -> torch.Tensor:
         q, k, v = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))
-        scores = torch.matmul(q, k.transpose(2, 3)) * self.size**-0.5 + bias
+        scores = self.scores(q, k, *relative) + bias
         mixed = torch.matmul(self.dropout(scores.softmax(-1)), v)
         mixed = mixed.transpose(1, 2).reshape(x.shape[0], x.shape[1], self.heads * self.size)
         x = self.attended_norm(x + self.dropout(self.attended(mixed)))
         return self.down_norm(x + self.dropout(self.down(self.gelu(self.up(x)))))
+
+
+def descriptor(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """[first token ; mean over tokens] of the last hidden state: float32 [batch, 2 * hidden].
+
+    The mean is a product with the mask divided by its sum: summing over tokens instead rounds differently with the
+    padding, and so with the neighbours, that a text has in its batch.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        x, present = x.float(), mask.float()
+        share = present / present.sum(1, keepdim=True).clamp(min=1.0)
+        return torch.cat([x[:, 0], torch.matmul(share[:, None, :], x)[:, 0]], dim=-1)
 
 
 class Bert(nn.Module):
@@ -94,45 +93,7 @@ class Bert(nn.Module):
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         x = self.words(ids) + self.positions.weight[: ids.shape[1]] + self.segment
         x = self.dropout(self.norm(x))
-        present = mask.to(x.dtype)
-        bias = ((1.0 - present) * MASKED)[:, None, None, :]
+        bias = ((1.0 - mask.to(x.dtype)) * MASKED)[:, None, None, :]
         for layer in self.layers:
             x = layer(x, bias)
-        x = x.float()
-        total = (x * present[:, :, None]).sum(1)
-        mean = total / present.sum(1, keepdim=True).clamp(min=1.0)
-        return torch.cat([x[:, 0], mean], dim=-1)
-
-    def load_npz(self, path: Path) -> "Bert":
-        """Reads weights under the names of Hugging Face's BERT; says which is missing or has a wrong shape."""
-        arrays = np.load(path)
-        names = {"words.weight": "embeddings.word_embeddings.weight",
-                 "positions.weight": "embeddings.position_embeddings.weight",
-                 "segment": "embeddings.token_type_embeddings.weight",
-                 "norm.weight": "embeddings.LayerNorm.weight", "norm.bias": "embeddings.LayerNorm.bias"}
-        parts = {"query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value",
-                 "attended": "attention.output.dense", "attended_norm": "attention.output.LayerNorm",
-                 "up": "intermediate.dense", "down": "output.dense", "down_norm": "output.LayerNorm"}
-        for i in range(self.config.num_hidden_layers):
-            for ours, theirs in parts.items():
-                for kind in ("weight", "bias"):
-                    names[f"layers.{i}.{ours}.{kind}"] = f"encoder.layer.{i}.{theirs}.{kind}"
-        state = self.state_dict()
-        for ours, theirs in names.items():
-            if theirs not in arrays:
-                raise UserError(f"{path}: lacks the array {theirs}")
-            value = torch.from_numpy(arrays[theirs].astype(np.float32))
-            if ours == "segment":
-                value = value[0]
-            if value.shape != state[ours].shape:
-                raise UserError(f"{path}: {theirs} has shape {tuple(value.shape)}, expected {tuple(state[ours].shape)}")
-            state[ours].copy_(value)
-        return self
-
-
-def load_pretrained(directory: Path) -> Bert:
-    """Reads config.json and the one .npz file of an encoder directory."""
-    weights = sorted(directory.glob("*.npz"))
-    if not (directory / "config.json").is_file() or len(weights) != 1:
-        raise UserError(f"{directory}: expected config.json and exactly one .npz file of weights")
-    return Bert(BertConfig.read(directory / "config.json")).load_npz(weights[0])
+        return descriptor(x, mask)

@@ -20,6 +20,14 @@ def save(path: Path, **content: object) -> None:
     os.replace(partial, path)
 
 
+def write_text(path: Path, text: str) -> None:
+    """The same for a text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, "utf-8")
+    os.replace(partial, path)
+
+
 def load(path: Path) -> dict:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")

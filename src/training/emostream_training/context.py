@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .attention import Attention, Layer, Sight
+from .attention import Attention, Layer, Sight, recency
 from .dataset import Modality
 from .enter import Enter
 from .errors import UserError
@@ -35,6 +35,7 @@ class ContextOptions:
     window: int = 12             # rows back that attention sees; 0: no context
     look_ahead: int = 3          # most rows ahead that it can be asked to see; training draws 0 to this for every batch
     layers: int = 1              # attention layers over a modality's own rows; each adds `window` to the receptive field
+    recency: float = 0.0         # how strongly attention prefers near rows at the start of training
     cross: bool = False          # attention to the other modalities' rows
     joint: int = 64              # size of the joint space; 0: none, and what is absent is recovered from its own past alone
     recover: bool = True         # what is absent is stood in for; false: it takes no part
@@ -72,15 +73,15 @@ class Mode(nn.Module):
 
     def __init__(self, modality: Modality, others: int, classes: int, o: ContextOptions):
         super().__init__()
-        relations = 2 * (o.window + o.look_ahead + 1)
+        bias = recency(o.window, o.look_ahead, o.heads, o.recency)
         self.enter = Enter(modality, o.width, relative(modality, o), o.dropout, o.input_dropout)
         self.absent = nn.Parameter(torch.randn(o.width) * 0.02)
         self.mode = nn.Parameter(torch.randn(o.width) * 0.02)
-        self.layers = nn.ModuleList(Layer(o.width, o.heads, relations, o.hidden, o.dropout) for _ in range(o.layers))
+        self.layers = nn.ModuleList(Layer(o.width, o.heads, bias, o.hidden, o.dropout) for _ in range(o.layers))
         self.norm = nn.LayerNorm(o.width)
         if o.cross:
             self.pure = nn.LayerNorm(o.width)
-            self.cross = nn.ModuleList(Attention(o.width, o.heads, relations, o.dropout) for _ in range(others))
+            self.cross = nn.ModuleList(Attention(o.width, o.heads, bias, o.dropout) for _ in range(others))
         if o.joint:
             self.embed = nn.Linear(o.width, o.joint)
         if o.recover:

@@ -4,15 +4,16 @@
  "label":"joy","tokens":[101,7632,999,102],"features":{"text":[0.1,-0.2]}}
 
 `tokens` and `features` are written by `emostream features`, so that training and serving cannot drift.
-Corpora of single texts carry `labels` (a list) instead of `label` and need no conversation or speaker.
+Corpora of single texts carry `id` instead of the two ids, and may have several `labels` instead of one `label`: each
+text is a conversation of its own.
 """
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 import numpy as np
 
@@ -71,7 +72,8 @@ def _parse(path: Path, number: int, text: str) -> Utterance:
     features = raw.get("features") or {}
     if not isinstance(features, dict):
         raise DataError(path, number, "features must be an object of lists of numbers")
-    return Utterance(number, string("conversationId", "") or "", string("utteranceId", None) or string("id", "") or "",
+    alone = string("id", "") or ""  # the id of a single text
+    return Utterance(number, string("conversationId", None) or alone, string("utteranceId", None) or alone,
                      string("speaker", "") or "", string("label", None), tuple(labels), tokens,
                      {m: _vector(path, number, m, v) for m, v in features.items() if v is not None})
 
@@ -101,13 +103,34 @@ class Modality:
 
 @dataclass(frozen=True)
 class Description:
-    """What a data set holds: labels, modalities, licence. Read from the [dataset] part of a configuration."""
+    """What a data set holds: labels, modalities, licence. Read from the [dataset] part of a configuration.
+
+    `map` ([dataset.map]) translates the labels of the file; without it they are used as they are.
+    """
 
     name: str
     labels: tuple[str, ...]
     modalities: tuple[Modality, ...]
     licence: str
     url: str
+    map: dict[str, str] = field(default_factory=dict)
+
+    def label_of(self, path: Path, u: Utterance) -> str | None:
+        """The one label of a row; None for a row whose labels translate to several: nobody said which is meant."""
+        given = u.labels or ((u.label,) if u.label is not None else ())
+        known = self.map or self.labels
+        unknown = [g for g in given if g not in known]
+        if unknown or not given:
+            raise DataError(path, u.line, f"label {unknown[0] if unknown else None!r} is not one of {', '.join(known)}")
+        found = {self.map.get(g, g) for g in given}
+        if len(found) > 1 and not self.map:
+            raise DataError(path, u.line, "has several labels where one is wanted; [dataset.map] can translate them")
+        return found.pop() if len(found) == 1 else None
+
+    def to_json(self) -> dict:
+        """As `parse` reads it."""
+        return {"name": self.name, "labels": list(self.labels), "modalities": [asdict(m) for m in self.modalities],
+                "license": self.licence, "url": self.url, **({"map": self.map} if self.map else {})}
 
     @staticmethod
     def parse(raw: dict, where: object) -> "Description":
@@ -132,7 +155,11 @@ class Description:
             raise UserError(f"{where}: {unknown[0]!r} is not a modality; known are {', '.join(MODALITIES)}")
         if len({m.name for m in modalities}) != len(modalities):
             raise UserError(f"{where}: a modality is described twice")
-        return Description(need(raw, "name", str), labels, tuple(modalities), raw.get("license", "unknown"), raw.get("url", ""))
+        translation = need(raw, "map", dict) if "map" in raw else {}
+        lost = sorted({str(x) for x in translation.values() if x not in labels})
+        if lost:
+            raise UserError(f"{where}: map leads to {lost[0]!r}, which labels does not list")
+        return Description(need(raw, "name", str), labels, tuple(modalities), raw.get("license", "unknown"), raw.get("url", ""), translation)
 
 
 @dataclass
@@ -152,22 +179,29 @@ class Dialogue:
 
 def read_dialogues(path: Path, description: Description) -> list[Dialogue]:
     """Groups a file's utterances by conversation; a label outside the description or a wrong vector length is an error."""
+    return group(path, read_utterances(path), description)
+
+
+def group(path: Path, utterances: Iterable[Utterance], description: Description) -> list[Dialogue]:
+    """The same of utterances that were read already; `path` is for errors."""
     index = {label: i for i, label in enumerate(description.labels)}
-    groups: dict[str, list[Utterance]] = {}
-    for u in read_utterances(path):
+    groups: dict[str, list[tuple[Utterance, int]]] = {}
+    for u in utterances:
         if not u.conversation or not u.utterance:
             raise DataError(path, u.line, "conversationId and utteranceId are needed")
-        if u.label not in index:
-            raise DataError(path, u.line, f"label {u.label!r} is not one of {', '.join(description.labels)}")
+        label = description.label_of(path, u)
+        if label is None:
+            continue
         for m in description.modalities:
             if m.name in u.features and len(u.features[m.name]) != m.dimension:
                 raise DataError(path, u.line, f"features.{m.name} has {len(u.features[m.name])} numbers, "
                                               f"{m.feature_space} has {m.dimension}")
-        groups.setdefault(u.conversation, []).append(u)
+        groups.setdefault(u.conversation, []).append((u, index[label]))
     if not groups:
         raise UserError(f"{path}: holds no utterance")
     dialogues = []
-    for conversation, rows in groups.items():
+    for conversation, labelled in groups.items():
+        rows = [u for u, _ in labelled]
         local: dict[str, int] = {}
         features, available = {}, np.zeros((len(rows), len(description.modalities)), dtype=bool)
         for j, m in enumerate(description.modalities):
@@ -178,7 +212,7 @@ def read_dialogues(path: Path, description: Description) -> list[Dialogue]:
             features[m.name] = block
         dialogues.append(Dialogue(conversation, [u.utterance for u in rows], features, available,
                                   np.array([local.setdefault(u.speaker, len(local)) for u in rows], dtype=np.int64),
-                                  np.array([index[u.label] for u in rows], dtype=np.int64)))
+                                  np.array([label for _, label in labelled], dtype=np.int64)))
     if not any(d.available.any() for d in dialogues):
         raise UserError(f"{path}: no utterance carries features of {', '.join(m.name for m in description.modalities)}; "
                         "write them with `emostream features`")

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from . import checkpoint, metrics
-from .bert import Bert, BertConfig, load_pretrained
+from .huggingface import Encoder, build, load_encoder
 from .dataset import read_utterances
 from .errors import DataError, UserError
 
@@ -43,12 +43,13 @@ class FinetuneOptions:
     average: float = 0.999           # decay of the moving average of the weights
     max_tokens: int = 64
     checkpoint_every: int = 200      # steps
+    at_once: int = 0                 # texts of a batch that the device holds at a time; 0: all of them
 
 
 class Classifier(nn.Module):
     """The encoder with the head that is used for fine-tuning alone."""
 
-    def __init__(self, encoder: Bert, classes: int, dropout: float):
+    def __init__(self, encoder: Encoder, classes: int, dropout: float):
         super().__init__()
         self.encoder = encoder
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.dimension, 384), nn.GELU(),
@@ -85,14 +86,23 @@ def read_corpus(path: Path, labels: list[str], many: bool, max_tokens: int) -> C
     return Corpus(tokens, np.array(targets))
 
 
-def pad(rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+def choose_device(name: str) -> torch.device:
+    """"auto" is CUDA where torch sees it."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise UserError(f"--device must be auto, cpu or cuda, not {name}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no CUDA device")
+    return torch.device("cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda")
+
+
+def pad(rows: list[list[int]], device: torch.device | str = "cpu") -> tuple[torch.Tensor, torch.Tensor]:
     """ids and mask, both int64 [batch, longest]."""
     ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.int64)
     mask = torch.zeros_like(ids)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)
         mask[i, : len(row)] = 1
-    return ids, mask
+    return ids.to(device), mask.to(device)
 
 
 def batches(corpus: Corpus, size: int, seed: int, epoch: int) -> list[list[int]]:
@@ -112,12 +122,13 @@ def batches(corpus: Corpus, size: int, seed: int, epoch: int) -> list[list[int]]
 def predict(model: nn.Module, corpus: Corpus, size: int = 64) -> np.ndarray:
     """Logits [n, classes] in the corpus' order; bfloat16 as in training, so figures are the run's own, not the bundle's."""
     model.eval()
+    device = next(model.parameters()).device
     order = sorted(range(len(corpus.tokens)), key=lambda i: len(corpus.tokens[i]))
     out: np.ndarray | None = None
     for start in range(0, len(order), size):
         rows = order[start: start + size]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = model(*pad([corpus.tokens[i] for i in rows])).float().numpy()
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            logits = model(*pad([corpus.tokens[i] for i in rows], device)).float().cpu().numpy()
         out = np.zeros((len(order), logits.shape[1]), dtype=np.float32) if out is None else out
         out[rows] = logits
     model.train()
@@ -145,20 +156,41 @@ def _groups(model: Classifier, o: FinetuneOptions) -> list[dict]:
     return [{"params": ps, "lr": rate, "base": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()]
 
 
-def load_encoder(path: Path) -> Bert:
-    """An encoder from a pretrained directory or from a fine-tuned checkpoint."""
-    if path.is_dir():
-        return load_pretrained(path)
-    content = checkpoint.load(path)
-    if "encoder" not in content:
-        raise UserError(f"{path}: not an encoder checkpoint")
-    encoder = Bert(BertConfig(**content["config"]))
-    encoder.load_state_dict(content["encoder"])
-    return encoder
+def _backward(model: Classifier, data: Corpus, rows: list[int], whole: int, o: FinetuneOptions, many: bool) -> float:
+    """Adds the gradients of some texts of a batch of `whole` texts; returns their share of its loss."""
+    device = model.head[1].weight.device
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        logits = model(*pad([data.tokens[i] for i in rows], device)).float()
+    target = torch.from_numpy(data.targets[rows]).to(device)
+    loss = (F.binary_cross_entropy_with_logits(logits, target) if many
+            else F.cross_entropy(logits, target, label_smoothing=o.label_smoothing)) * (len(rows) / whole)
+    loss.backward()
+    return float(loss.detach())
 
 
-def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, start: Path, out: Path, seed: int) -> dict:
-    """Runs to the end, resuming from out/checkpoint.pt when it is there; writes out/encoder.pt and returns dev figures."""
+def _random_state(device: torch.device) -> object:
+    """Of the generator that draws the dropout; a run resumes on the kind of device it began on."""
+    return torch.get_rng_state() if device.type == "cpu" else torch.cuda.get_rng_state(device)
+
+
+def _set_random_state(state: torch.Tensor, device: torch.device) -> None:
+    if device.type == "cpu":
+        torch.set_rng_state(state)
+    else:
+        torch.cuda.set_rng_state(state, device)
+
+
+def history_of(path: Path) -> dict[str, int]:
+    """The stages behind an encoder, each with its seed; none behind a published one."""
+    return {} if path.is_dir() else checkpoint.load(path).get("history", {})
+
+
+def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, start: Path, out: Path, seed: int,
+             device: torch.device = torch.device("cpu"), history: dict[str, int] | None = None) -> dict:
+    """Runs to the end, resuming from out/checkpoint.pt when it is there; writes out/encoder.pt and returns dev figures.
+
+    `history` (stage to seed, this one included) is stored with the weights, for the manifests of bundles made of them.
+    """
     if o.labels not in ("one", "many"):
         raise UserError('finetune.labels must be "one" or "many"')
     many = o.labels == "many"
@@ -168,7 +200,7 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = o.dropout
-    model = Classifier(encoder, len(labels), o.head_dropout)
+    model = Classifier(encoder, len(labels), o.head_dropout).to(device)
     optimizers = [torch.optim.AdamW(_groups(model, o), betas=(0.9, 0.999))]
     words = model.encoder.words
     if o.train_words:  # half of all weights, of which a batch touches a few hundred rows: dense steps would cost most of the time
@@ -193,9 +225,9 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
         print(f"resumed at step {step} of {total}", flush=True)
     log = checkpoint.CsvLog(out / "train.csv", ["step", "epoch", "loss", "rate", "texts_per_second"], step)
     dev_log = checkpoint.CsvLog(out / "dev.csv", ["step", "epoch", "weights", "first", "second", "third"], step)
-    averaged = Classifier(Bert(encoder.config), len(labels), o.head_dropout)
+    averaged = Classifier(build(encoder.config), len(labels), o.head_dropout).to(device)
     if step:
-        torch.set_rng_state(c["rng"])  # last: building the networks above draws numbers too
+        _set_random_state(c["rng"], device)  # last: building the networks above draws numbers too
     figures: dict = {}
     model.train()
     losses, seen, since = [], 0, time.monotonic()
@@ -208,21 +240,16 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
         factor = min((step + 1) / max(1, o.warmup * total), (total - step) / max(1, (1 - o.warmup) * total))
         for group in (g for optimizer in optimizers for g in optimizer.param_groups):
             group["lr"] = group["base"] * factor
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = model(*pad([data.tokens[i] for i in rows])).float()
-        target = torch.from_numpy(data.targets[rows])
-        loss = (F.binary_cross_entropy_with_logits(logits, target) if many
-                else F.cross_entropy(logits, target, label_smoothing=o.label_smoothing))
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        at_once = o.at_once or len(rows)
+        losses.append(sum(_backward(model, data, rows[i: i + at_once], len(rows), o, many) for i in range(0, len(rows), at_once)))
         nn.utils.clip_grad_norm_(dense, o.clip)
         for optimizer in optimizers:
             optimizer.step()
         step, seen = step + 1, seen + len(rows)
         if step % AVERAGE_EVERY == 0 or step == total:
             average.update(model)
-        losses.append(float(loss.detach()))
         if step % 50 == 0 or step == total:
             speed = seen / (time.monotonic() - since)
             print(f"epoch {epoch + 1}/{o.epochs} step {step}/{total} loss {np.mean(losses):.4f} {speed:.0f} texts/s", flush=True)
@@ -237,9 +264,9 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
             since = time.monotonic()
         if step % o.checkpoint_every == 0 or step % per_epoch == 0:
             checkpoint.save(saved, model=model.state_dict(), optimizers=[x.state_dict() for x in optimizers], average=average.values,
-                            averaged=average.steps, step=step, total=total, seed=seed, rng=torch.get_rng_state())
+                            averaged=average.steps, step=step, total=total, seed=seed, rng=_random_state(device))
     averaged.load_state_dict(average.values)
     figures = figures or figures_of(averaged, held, many)
-    checkpoint.save(out / "encoder.pt", encoder=averaged.encoder.state_dict(), head=averaged.head.state_dict(),
-                    config=encoder.config.to_json(), labels=labels, dev=figures, seed=seed)
+    checkpoint.save(out / "encoder.pt", encoder=averaged.encoder.cpu().state_dict(), head=averaged.head.cpu().state_dict(),
+                    config=encoder.config.to_json(), labels=labels, dev=figures, seed=seed, history=history or {})
     return figures

@@ -21,6 +21,7 @@ class LossOptions:
     recover: float = 0.5             # what stands in for a dropped modality against what it was
     distil: float = 0.0              # prediction with dropped modalities against the one with all of them
     trust: float = 0.5               # guided fusion: weights against which modality (recovered ones too) was right
+    doubt: float = 0.5               # what stands in counts so much there: it looks better in training than it is
     collapse: float = 0.1            # no fusion weight above `ceiling`
     ceiling: float = 0.8
     label_smoothing: float = 0.05
@@ -67,8 +68,8 @@ class Loss(nn.Module):
                 label: torch.Tensor) -> torch.Tensor:
         """given, kept bool [b, r, m]: what was there, what was left of it; label int64 [b, r]."""
         o, given = self.o, given & present[:, :, None]
-        views = [full] if part is None else [full, part]
-        loss = sum(self.right(v.logits[present], label[present]) for v in views) / len(views)
+        views = [(full, given)] if part is None else [(full, given), (part, kept)]
+        loss = sum(self.right(v.logits[present], label[present]) for v, _ in views) / len(views)
         for m in range(given.shape[-1]):
             has, gone = given[:, :, m], given[:, :, m] & ~kept[:, :, m]
             if o.single and has.any():
@@ -82,7 +83,7 @@ class Loss(nn.Module):
             teacher = full.logits[present].detach().log_softmax(-1)
             loss = loss + o.distil * F.kl_div(part.logits[present].log_softmax(-1), teacher, reduction="batchmean", log_target=True)
         if given.shape[-1] > 1:
-            loss = loss + self.between(full, given, label) + sum(self.weighing(v, present, label) for v in views) / len(views)
+            loss = loss + self.between(full, given, label) + sum(self.weighing(v, own[present], present, label) for v, own in views) / len(views)
         return loss
 
     def single(self, out: Output, m: int, where: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
@@ -107,12 +108,13 @@ class Loss(nn.Module):
                 loss = loss + o.teach / len(pairs) * taught_nce(a, b, scale, knows[:, m] >= knows[:, n])
         return loss
 
-    def weighing(self, out: Output, present: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-        """The fusion weights: large where the modality's own head gives the truth a large probability, none overwhelming."""
+    def weighing(self, out: Output, own: torch.Tensor, present: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        """The fusion weights: large where the modality's own head gives the truth a large probability, none overwhelming.
+
+        own bool [n, m]: the modality is there and not recovered."""
         weights, loss = out.weights[present], torch.zeros(())
         if self.o.trust:
-            takes_part = weights > 0
-            target = torch.where(takes_part, truth(out.single[present], label[present]), torch.zeros_like(weights))
+            target = truth(out.single[present], label[present]) * torch.where(own, 1.0, self.o.doubt) * (weights > 0)
             target = target / target.sum(-1, keepdim=True).clamp(min=1e-6)
             loss = loss - self.o.trust * (target * weights.clamp(min=1e-6).log()).sum(-1).mean()
         if self.o.collapse:

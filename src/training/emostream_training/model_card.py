@@ -1,42 +1,75 @@
 """The bundle's README.md: what the model is, was trained on, can do and must not be used for."""
 from __future__ import annotations
 
+from typing import Protocol
 
-def card(manifest: dict, sizes: dict[str, int]) -> str:
-    metrics, conformal = manifest["training"]["metrics"], manifest["calibration"]["conformal"]
-    lines = [f"# {manifest['name']} {manifest['version']}", "", manifest["description"], "",
-             f"Licence: {manifest['license']}. Built from:", "",
-             "| source | licence | address |", "| --- | --- | --- |"]
+USE = """- It tells which label annotators would give a turn, not what a person feels. Do not use it to judge, hire, grade or
+  watch people, and do not act on a single utterance.
+- Tell people that it is used, and on what; let them see and erase their timeline. The policy gate decides per tenant, role
+  and modality what may be used before anything is scored.
+- Text alone is not biometric data. Voice, face and body may be, and inferring emotions from them at work or in education is
+  forbidden in the EU but for medical and safety reasons."""
+
+
+class Words(Protocol):
+    """The parts of a card that somebody wrote: the [bundle] table of a configuration."""
+
+    purpose: str
+    limits: str
+    measured: str
+    again: str
+
+
+def card(manifest: dict, words: Words, sizes: dict[str, int]) -> str:
+    """Markdown; sections that nobody wrote are left out."""
+    training, context = manifest["training"], manifest["context"]
+    lines = [f"# {manifest['name']} {manifest['version']}", "", manifest["description"], ""]
+    lines += _section("What it is for", words.purpose)
+    lines += ["## What it takes and gives", "",
+              f"Labels: {', '.join(manifest['labels'])}. Context: the {context['window']} utterances before the one "
+              f"that is scored, and {context['lookAhead']} after it.", "",
+              "| modality | feature space | numbers | raw input |", "| --- | --- | --- | --- |"]
+    lines += [f"| {m['name']} | {m['featureSpace']} | {m['dimension']} | {'encoded' if 'encoder' in m else 'not taken, features only'} |"
+              for m in manifest["modalities"]]
+    lines += ["", "## Training data and terms", "", f"Licence of the bundle: {manifest['license']}. Built from:", "",
+              "| source | licence | address |", "| --- | --- | --- |"]
     lines += [f"| {s['name']} | {s['license']} | {s['url']} |" for s in manifest["sources"]]
-    lines += ["", "Training data: " + "; ".join(manifest["training"]["data"]) + ".", "",
-              "## What it takes and gives", "",
-              f"Labels: {', '.join(manifest['labels'])}. Context: the {manifest['context']['window']} utterances before the one "
-              f"that is scored, and {manifest['context']['lookAhead']} after it.", "",
-              "| modality | feature space | numbers |", "| --- | --- | --- |"]
-    lines += [f"| {m['name']} | {m['featureSpace']} | {m['dimension']} |" for m in manifest["modalities"]]
-    lines += ["", "| file | bytes | SHA-256 |", "| --- | --- | --- |"]
+    lines += ["", "Trained on: " + "; ".join(training["data"]) + ". Seeds: "
+              + ", ".join(f"{stage} {seed}" for stage, seed in training["seeds"].items())
+              + f". Training code: revision {training['revision']}.", ""]
+    lines += _figures(manifest) + _section("Measured elsewhere", words.measured) + _section("Limits", words.limits)
+    lines += ["## Use", "", USE, "", "## Files", "", "| file | bytes | SHA-256 |", "| --- | --- | --- |"]
     lines += [f"| {name} | {sizes[name]:,} | {digest} |" for name, digest in manifest["files"].items()]
-    lines += ["", "## Figures on the development split", "",
-              "Weighted F1 and macro F1 in %. The split chose the epoch, the settings, the temperature and the conformal "
-              "threshold, so these are optimistic; a test split was not touched. Held-out coverage is the mean over random "
-              "halves of the dialogues: temperature and threshold from one half, coverage on the other.", "",
-              "| available | utterances (dialogues) | weighted F1 | macro F1 | accuracy | NLL | ECE-15 (before temperature) "
-              f"| held-out coverage at {conformal['coverage']:.0%} (mean set size) |",
-              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
-    for key, f in metrics["dev"].items():
-        held = f["heldOutCoverage"]
-        covered = f"{100 * held['coverage']:.1f} % ({held['setSize']:.1f})" if held else "too few dialogues"
-        lines.append(f"| {key} | {f['utterances']} ({f['dialogues']}) | {100 * f['weightedF1']:.1f} | {100 * f['macroF1']:.1f} "
-                     f"| {100 * f['accuracy']:.1f} | {f['nll']:.3f} | {100 * f['ece']:.1f} ({100 * f['eceBeforeTemperature']:.1f}) "
-                     f"| {covered} |")
-    ahead = metrics["devWeightedF1ByLookAhead"]
-    lines += ["", "Weighted F1 by look-ahead: " + ", ".join(f"{k} later utterances {100 * v:.1f}" for k, v in ahead.items())
-              + ". Waiting is chosen only where it gains half a point and 97.5% of bootstrap resamples of the dialogues agree.", "",
-              "## Limits", "",
-              "- Trained on scripted English dialogue of one television series: meetings, other languages and other registers "
-              "are outside what it has seen, and rare labels (disgust, fear) are the weakest.",
-              "- It tells which emotion a turn would be labelled with, not what a person feels. Do not use it to judge people.",
-              "- Text alone is not biometric data; other modalities may be, and their use is regulated. The policy gate decides "
-              "what may be used before anything is scored.", "",
-              "Made by `src/training`; see its README for the commands.", ""]
+    lines += ["", *_section("To make it again", words.again or "See `src/training`.")]
     return "\n".join(lines)
+
+
+def _section(title: str, text: str) -> list[str]:
+    return [f"## {title}", "", text.strip(), ""] if text.strip() else []
+
+
+def _figures(manifest: dict) -> list[str]:
+    metrics, conformal = manifest["training"]["metrics"], manifest["calibration"]["conformal"]
+    lines = ["## Figures on the held-out dialogues", "",
+             "In %, but for NLL and sizes. These dialogues chose the epoch, the calibration and the thresholds, so the figures are "
+             "optimistic; a test split was not touched. Held out: calibrated on random halves of the dialogues, measured on the others. "
+             "ECE-15 adds up absolute deviations, so a model whose every confidence is right does not reach 0 on so few utterances: "
+             "beside it stands what such a model shows, mean and 95th percentile.", "",
+             "| available | utterances (dialogues) | weighted F1 | macro F1 | accuracy | NLL | ECE-15 before / after / held out "
+             "| of a perfect model | sets held out, promised " + f"{conformal['coverage']:.0%}: coverage (mean size) |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+    percent = lambda x: f"{100 * x:.1f}"
+    for key, f in metrics["dev"].items():
+        away, perfect = f["heldOut"], f["eceOfPerfectModel"]
+        sets = f"{percent(away['coverage'])} ({away['setSize']:.1f})" if away else "too few dialogues to tell"
+        if key not in conformal["thresholds"]:
+            sets += "; so none are offered"
+        lines.append(f"| {key} | {f['utterances']} ({f['dialogues']}) | {percent(f['weightedF1'])} | {percent(f['macroF1'])} "
+                     f"| {percent(f['accuracy'])} | {f['nll']:.3f} | {percent(f['eceBeforeCalibration'])} / {percent(f['ece'])} / "
+                     f"{percent(away['ece']) if away else '-'} | {percent(perfect['mean'])}, {percent(perfect['percentile95'])} | {sets} |")
+    lines.append("")
+    ahead = metrics["devWeightedF1ByLookAhead"]
+    if len(set(ahead.values())) > 1:
+        lines += ["Weighted F1 by look-ahead: " + ", ".join(f"{k} later utterances {percent(v)}" for k, v in ahead.items())
+                  + ". Waiting is chosen only where it gains half a point and 97.5% of bootstrap resamples of the dialogues agree.", ""]
+    return lines

@@ -13,7 +13,8 @@ import torch
 from conftest import LABELS, SIZES, TINY, write_lines
 from emostream_training import calibration, metrics
 from emostream_training.__main__ import main
-from emostream_training.bundle import choose_look_ahead
+from emostream_training.dataset import Modality
+from emostream_training.assess import calibrate, choose_look_ahead
 from onnx_numpy import run as run_numpy
 
 CONFIG = """
@@ -78,6 +79,52 @@ def test_temperature_is_found():
     assert calibration.ece(metrics.softmax(logits / 2.5), label) < 0.02 < calibration.ece(p, label)
 
 
+def test_temperature_serves_the_label_that_is_shown():
+    logits, label = sample(20000, 1.0)
+    order = np.argsort(-logits, 1)
+    wrong = label != order[:, 0]
+    label[wrong] = order[wrong, 1]  # the odds between the labels that are not shown are now far off, the confidence is not
+    assert calibration.fit_temperature(logits, label) == pytest.approx(1.0, rel=0.05)
+    assert calibration.ece(metrics.softmax(logits), label) < 0.02 and wrong.mean() > 0.2
+
+
+def test_temperature_of_a_handful_stays_modest():
+    logits = np.eye(4) * 2.0
+    t = calibration.fit_temperature(logits, np.arange(4))
+    assert metrics.softmax(logits / t).max() < 0.999  # four right guesses are no proof of certainty
+
+
+def test_ece_of_a_perfect_model_is_what_sampling_gives():
+    p = metrics.softmax(np.random.default_rng(1).normal(0, 1.5, (600, 5)))
+    mean, high = calibration.ece_of_a_perfect_model(p, 1)
+    rng = np.random.default_rng(2)
+    draws = [calibration.ece(p, (rng.random((len(p), 1)) > p.cumsum(1)).sum(1).clip(0, 4)) for _ in range(300)]
+    assert mean == pytest.approx(np.mean(draws), rel=0.05) and high == pytest.approx(np.percentile(draws, 95), rel=0.1)
+
+
+class Fixed:
+    """Dialogues of one modality whose logits are given."""
+
+    modalities = (Modality("text", "text/toy@1", 1),)
+
+    def __init__(self, label):
+        self.label, self.available = label, np.ones((len(label), 1), dtype=bool)
+
+
+@pytest.mark.parametrize("shifted, offered", [(False, True), (True, False)])
+def test_sets_are_offered_only_where_they_cover_other_dialogues(monkeypatch, shifted, offered):
+    logits, label = sample(1000, 1.0)
+    if shifted:  # a few long dialogues are of another kind: what half of them promise, the other half does not keep
+        label[:700] = logits[:700].argmin(1)
+    held = [Fixed(y) for y in ([label[:700], *np.split(label[700:], 10)] if shifted else np.split(label, 50))]
+    parts = [logits[:700], *np.split(logits[700:], 10)] if shifted else np.split(logits, 50)
+    monkeypatch.setattr("emostream_training.assess.predict", lambda *_: parts)
+    content, figures = calibrate(Fixed(label), held, 0, 0.9, 1)
+    assert ("text" in content["conformal"]["thresholds"]) == offered
+    assert (abs(figures["text"]["heldOut"]["coverage"] - 0.9) <= 0.02) == offered
+    assert figures["text"]["ece"] < figures["text"]["eceBeforeCalibration"] + 0.01
+
+
 def test_conformal_sets_cover_what_they_promise():
     logits, label = sample(4000, 1.0)
     p = metrics.softmax(logits)
@@ -94,7 +141,7 @@ def test_look_ahead_is_chosen_only_when_it_gains_in_most_dialogues(monkeypatch):
     def chosen(right):  # right[k]: hits of 20 per dialogue with K = k
         def predict(model, held, k):
             return [np.where(np.arange(20)[:, None] < hits, [1.0, 0.0], [0.0, 1.0]) for hits in right[k]]
-        monkeypatch.setattr("emostream_training.bundle.predict", predict)
+        monkeypatch.setattr("emostream_training.assess.predict", predict)
         return choose_look_ahead(SimpleNamespace(options=SIZES), [Held] * 40, 1)[0]
 
     base = [10] * 40
@@ -106,7 +153,7 @@ def test_look_ahead_is_chosen_only_when_it_gains_in_most_dialogues(monkeypatch):
 @pytest.fixture
 def made(bert, tmp_path):
     """Runs `encoder`, writes features with the exported file as the product does, runs `train`."""
-    write_lines(tmp_path / "vocab.txt", [f"w{i}" for i in range(TINY.vocab_size)])
+    write_lines(tmp_path / "vocab.txt", ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{i}" for i in range(4, TINY.vocab_size))])
     torch.save({"encoder": bert.state_dict(), "config": TINY.to_json()}, tmp_path / "encoder.pt")
     (tmp_path / "c.toml").write_text(CONFIG)
     assert main(["encoder", "--config", f"{tmp_path}/c.toml", "--encoder", f"{tmp_path}/encoder.pt", "--vocabulary",
@@ -128,8 +175,7 @@ def made(bert, tmp_path):
 
 
 def bundle(made, **changes):
-    options = {"config": made / "c.toml", "context": made / "run/context.pt", "encoder": made / "enc", "dev": made / "dev.jsonl",
-               "out": made / "out", "revision": "abc", "logits": made / "logits.json", **changes}
+    options = {"config": made / "c.toml", "run": made / "run", "encoder": made / "enc", "out": made / "out", "revision": "abc", "logits": made / "logits.json", **changes}
     return main(["bundle", *[x for k, v in options.items() for x in (f"--{k}", str(v))]])
 
 
@@ -155,7 +201,9 @@ def test_bundle_holds_what_its_manifest_says(made):
 def test_bundle_refuses_what_does_not_belong_together(made, capsys):
     (made / "enc/vocab.txt").write_text("changed\n")
     assert bundle(made) == 1 and "differs from its manifest" in capsys.readouterr().err
-    (made / "c.toml").write_text(CONFIG.replace("text/toy@1", "text/toy@2"))
+    record = json.loads((made / "run/run.json").read_text())
+    record["dataset"]["modalities"][0]["feature_space"] = "text/toy@2"
+    (made / "run/run.json").write_text(json.dumps(record))
     assert bundle(made) == 1 and "other labels or modalities" in capsys.readouterr().err
 
 
@@ -176,4 +224,4 @@ def test_every_command_has_help():
     for command in ("finetune", "encoder", "train", "bundle"):
         done = subprocess.run([sys.executable, "-m", "emostream_training", command, "--help"], capture_output=True, text=True,
                               cwd=Path(__file__).parents[1], timeout=60)
-        assert done.returncode == 0 and "--config" in done.stdout
+        assert done.returncode == 0 and "--config" in done.stdout and "Example:" in done.stdout

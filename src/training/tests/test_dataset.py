@@ -52,3 +52,19 @@ def test_description_takes_any_set_of_modalities():
                   {"modalities": [{"name": "text", "feature_space": "s@1", "dimension": 0}]}):
         with pytest.raises(UserError, match="here"):
             Description.parse({**raw, **wrong}, "here")
+
+
+def test_labels_are_translated_and_ambiguous_texts_left_out(tmp_path):
+    raw = {"name": "n", "labels": ["calm", "glad"], "modalities": [{"name": "text", "feature_space": "text/x@1", "dimension": 1}],
+           "map": {"amused": "glad", "proud": "glad", "neutral": "calm"}}
+    d = Description.parse(raw, "here")
+    line = lambda i, *labels: {"id": str(i), "labels": list(labels), "features": {"text": [i]}}
+    path = write_lines(tmp_path / "d.jsonl", [line(0, "amused", "proud"), line(1, "amused", "neutral"), line(2, "neutral")])
+    found = read_dialogues(path, d)
+    assert [(x.conversation, x.label.tolist()) for x in found] == [("0", [1]), ("2", [0])]  # every text stands alone
+    assert Description.parse(d.to_json(), "again") == d
+    for wrong, message in ((line(3, "glad"), "label 'glad' is not one of amused"), (line(3), "label None")):
+        with pytest.raises(DataError, match=message):
+            read_dialogues(write_lines(tmp_path / "w.jsonl", [wrong]), d)
+    with pytest.raises(UserError, match="map leads to 'sad'"):
+        Description.parse({**raw, "map": {"x": "sad"}}, "here")

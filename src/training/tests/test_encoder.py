@@ -7,7 +7,7 @@ import onnx
 import pytest
 import torch
 
-from emostream_training.bert import load_pretrained
+from emostream_training.huggingface import load_pretrained
 from emostream_training.export_encoder import export_encoder, quantise, round_weights
 from emostream_training.finetune import pad
 from onnx_numpy import run as run_numpy

@@ -168,8 +168,12 @@ def test_recovered_modality_that_is_wrong_loses_weight(context):
     out = model([torch.randn(1, 4, 5), torch.randn(1, 4, 3)], kept, torch.zeros(1, 4, dtype=torch.long), present, torch.tensor(0))
     sure, label = torch.tensor([[9.0, 0, 0], [0, 9.0, 0]]).expand(1, 4, 2, 3), torch.zeros(1, 4, dtype=torch.long)
     out.weights.retain_grad()
-    Loss(LossOptions(collapse=0), torch.ones(3)).weighing(out._replace(single=sure), present, label).backward()
+    loss_of = Loss(LossOptions(collapse=0), torch.ones(3))
+    loss_of.weighing(out._replace(single=sure), kept[present], present, label).backward()
     assert (out.weights.grad[..., 0] < out.weights.grad[..., 1]).all()  # descent moves weight to the one that knew
+    even = out._replace(single=torch.zeros(1, 4, 2, 3), weights=torch.full((1, 4, 2), 0.5, requires_grad=True))
+    loss_of.weighing(even, kept[present], present, label).backward()
+    assert (even.weights.grad[..., 0] < even.weights.grad[..., 1]).all()  # equally right: what is really there comes first
 
 
 def test_no_dropout_of_modalities_trains_on_the_batch_alone(describe, tmp_path):

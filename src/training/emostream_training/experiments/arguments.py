@@ -4,8 +4,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..errors import UserError
-
 HELP = "Run one of the paper's experiments and write its report with figures; resumes, and reuses the runs it has."
 EPILOG = """\
 experiments: complete, missing, ablation, privacy, generalisation, all; or the path of a plan (see configs/experiments).
@@ -25,7 +23,6 @@ and evaluation both take the vectors in the files, text too, so the bundles hold
 def add_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("experiment", help=HELP, description=HELP, epilog=EPILOG,
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.set_defaults(run=_run)
 
     def path(flag: str, help: str, **more: object) -> None:
         parser.add_argument(flag, **{"type": Path, "metavar": "PATH", "required": True, "help": help, **more})
@@ -40,16 +37,6 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--seeds", type=_positive, default=5, metavar="N", help="seeds 1 to N (default: 5)")
     parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="runs at a time, of --threads threads each (default: 1)")
     path("--out", "directory of the runs and reports")
-
-
-def _run(options: argparse.Namespace) -> None:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise UserError("experiments draw figures with matplotlib, which is not installed (Debian: python3-matplotlib)") from None
-    from .command import run  # here, so that --help answers at once
-
-    run(options)
 
 
 def _positive(text: str) -> int:

@@ -68,6 +68,20 @@ public sealed class OnnxScorerTests : IDisposable
     }
 
     [Fact]
+    public void Score_WindowOfNone_EveryRowStandsAlone()
+    {
+        using var scorer = TinyBundle.Open(TinyBundle.Copy(manifest => (manifest["context"]!["window"], manifest["context"]!["lookAhead"]) = (0, 0)));
+        var conversation = Conversation(rows: 90, seed: 5);
+
+        var whole = scorer.Score([TinyBundle.Whole(conversation)])[0];
+
+        for (var t = 0; t < conversation.Length; t++)
+        {
+            AssertClose(whole.Scores[t], scorer.Score([TinyBundle.Whole([conversation[t]])])[0].Scores[0]);
+        }
+    }
+
+    [Fact]
     public void Score_NeighboursPaddingAndOrder_ChangeNothing()
     {
         var request = Gen.Select(Gen.Int[1, 90], Gen.Int[0, 1_000_000], (rows, seed) => TinyBundle.Whole(Conversation(rows, seed)));

@@ -7,20 +7,23 @@ namespace EmoStream.Tests.Silo.Conversations;
 
 public sealed class ConversationProperties
 {
-    private const int Window = 3;
-
-    /// <summary>However the same events are cut into batches, sent twice and interrupted by crashes: the same timeline.</summary>
+    /// <summary>
+    /// However the same events are cut into batches, sent twice and interrupted by crashes: the same timeline. A window of
+    /// 0 is a model that judges every utterance on its own.
+    /// </summary>
     [Theory]
-    [InlineData(0)]
-    [InlineData(2)]
-    public void AnyBatching_AnyCrash_GivesTheSameTimeline(int lookAhead) =>
+    [InlineData(3, 0)]
+    [InlineData(3, 2)]
+    [InlineData(0, 0)]
+    [InlineData(0, 1)]
+    public void AnyBatching_AnyCrash_GivesTheSameTimeline(int window, int lookAhead) =>
         Gen.Select(Gen.Int[0, 9].Array[1, 40], Gen.Int[1, 6].Array[40], Gen.Bool.Array[40], Gen.Bool.Array[40]).Sample((actions, sizes, crashes, repeats) =>
         {
             var events = Events(actions);
-            var whole = new ConversationHarness(Window, lookAhead);
+            var whole = new ConversationHarness(window, lookAhead);
             whole.Send(events);
 
-            var pieces = new ConversationHarness(Window, lookAhead);
+            var pieces = new ConversationHarness(window, lookAhead);
             for (int at = 0, batch = 0; at < events.Length; batch++)
             {
                 var piece = events[at..Math.Min(events.Length, at + sizes[batch])];

@@ -1,0 +1,137 @@
+"""What the commands of the command line do with their parsed options; see __main__.py."""
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from .bundle import BundleOptions, write_bundle, write_encoder_bundle
+from .config import parse, read_toml
+from .context import ContextOptions
+from .dataset import MODALITIES, Description, group, read_dialogues, read_utterances
+from .errors import UserError
+from .finetune import FinetuneOptions, choose_device, history_of
+from .finetune import finetune as run_finetune
+from .huggingface import load_encoder
+from .losses import LossOptions
+from .meetings import describe, hold_out, options, read_manifest, read_record, unchanged, write_record
+from .train import TrainOptions, fit, load_context
+
+
+def _table(config: dict, name: str, path: Path) -> dict:
+    if not isinstance(config.get(name), dict):
+        raise UserError(f"{path}: lacks the table [{name}]")
+    return config[name]
+
+
+def _description(config: dict, path: Path) -> Description:
+    return Description.parse(_table(config, "dataset", path), f"{path}: [dataset]")
+
+
+def finetune(a: argparse.Namespace) -> None:
+    config = read_toml(a.config)
+    description = _description(config, a.config)
+    o = parse(FinetuneOptions, _table(config, "finetune", a.config), f"{a.config}: [finetune]")
+    o = replace(o, epochs=a.epochs) if a.epochs else o
+    history = {**history_of(a.encoder), description.name: a.seed}
+    figures = run_finetune(o, list(description.labels), a.data, a.dev, a.encoder, a.out, a.seed, choose_device(a.device), history)
+    print(json.dumps({"encoder": str(a.out / "encoder.pt"), "dev": figures}))
+
+
+def encoder(a: argparse.Namespace) -> None:
+    config = read_toml(a.config)
+    description = _description(config, a.config)
+    space = a.space or next((m.feature_space for m in description.modalities if m.name == "text"), None)
+    if space is None:
+        raise UserError(f"{a.config}: [dataset] describes no text modality; give --space")
+    manifest = write_encoder_bundle(load_encoder(a.encoder), a.vocabulary or a.encoder, space,
+                                    str(_table(config, "bundle", a.config).get("license")), description.labels, a.max_tokens, a.weights,
+                                    a.out, history_of(a.encoder))
+    print(json.dumps({"bundle": str(a.out), "files": manifest["files"]}))
+
+
+def train(a: argparse.Namespace) -> None:
+    config = read_toml(a.config) if a.config else {}
+    o, sizes, parts = (parse(kind, config.get(name, {}), f"{a.config}: [{name}]")
+                       for kind, name in ((TrainOptions, "train"), (ContextOptions, "context"), (LossOptions, "loss")))
+    rows = list(read_utterances(a.data))
+    description = _description(config, a.config) if "dataset" in config else describe(a.data, rows, a.encoder, _spaces(a.features))
+    if not description.modalities:
+        raise UserError(f"{a.config}: [dataset] describes no modality")
+    data = group(a.data, rows, description)
+    if a.dev:
+        held, ids = read_dialogues(a.dev, description), []
+    else:
+        ids = hold_out(a.data, data, a.held_out, a.seed)
+        held, data = ([d for d in data if (d.conversation in set(ids)) == out] for out in (True, False))
+    o = o if "train" in config else options(len(data))
+    write_record(a.out, a.data, a.dev, ids, a.encoder, description)
+    print(f"{sum(map(len, data))} utterances of {len(data)} conversations, {sum(map(len, held))} of {len(held)} held out; "
+          f"{len(description.labels)} labels; {', '.join(m.name for m in description.modalities)}", flush=True)
+    print(json.dumps({"run": str(a.out), "dev": fit(o, sizes, parts, description, data, held, a.out, a.seed)}))
+
+
+def bundle(a: argparse.Namespace) -> None:
+    record = read_record(a.run)
+    description = Description.parse(record["dataset"], a.run / "run.json")
+    source = a.encoder or (Path(record["encoder"]) if record["encoder"] else None)
+    if source is None:
+        raise UserError(f"{a.run}: was trained without --encoder; give it here")
+    if a.config:
+        table = dict(_table(read_toml(a.config), "bundle", a.config))
+        sources, data = table.pop("sources", []), table.pop("data", [])
+        words = parse(BundleOptions, table, f"{a.config}: [bundle]")
+    else:
+        words, sources, data = _own(a.out, description, source)
+    model, stored = load_context(a.run / "context.pt")
+    if stored["labels"] != list(description.labels) or model.modalities != description.modalities:
+        raise UserError(f"{a.run}: context.pt was trained on other labels or modalities than run.json says")
+    dev = a.dev or (Path(record["dev"]) if record["dev"] else None)
+    held = read_dialogues(dev, description) if dev else [d for d in read_dialogues(unchanged(record), description)
+                                                          if d.conversation in set(record["heldOut"])]
+    manifest = write_bundle(words, sources, data, description, model, source, held, a.out, stored["seed"], a.revision or _revision(), a.logits)
+    print(json.dumps({"bundle": str(a.out), "metrics": manifest["training"]["metrics"]}))
+
+
+def experiment(a: argparse.Namespace) -> None:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise UserError("experiments draw figures with matplotlib, which is not installed (Debian: python3-matplotlib)") from None
+    from .experiments.command import run
+
+    run(a)
+
+
+def _spaces(given: list[str]) -> dict[str, str]:
+    """`--features audio=audio/mine@1`, as `emostream evaluate` and `replay` take it."""
+    spaces = {}
+    for text in given:
+        name, _, space = text.partition("=")
+        if name not in MODALITIES or not re.fullmatch(r"[a-z0-9][a-z0-9._/-]*@[0-9A-Za-z][0-9A-Za-z.-]*", space):
+            raise UserError(f"--features {text}: expected MODALITY=NAME@N, such as audio=audio/mine@1")
+        spaces[name] = space
+    return spaces
+
+
+def _own(out: Path, description: Description, encoder: Path) -> tuple[BundleOptions, list[dict], list[str]]:
+    """The words of a bundle that nobody configured."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", out.resolve().name.lower()).strip("-._")[:64] or "bundle"
+    made = read_manifest(encoder)
+    sources = [*made.get("sources", []), {"name": description.name + " (training data)", "license": description.licence, "url": description.url}]
+    words = BundleOptions(name, "1.0.0", f"Emotion per utterance from {', '.join(m.name for m in description.modalities)}, trained on "
+                          f"{description.name}; text encoder of {made['name']} {made['version']}.",
+                          f"not stated; the encoder's is {made['license']}")
+    return words, sources, [*made.get("training", {}).get("data", []), description.name]
+
+
+def _revision() -> str:
+    """Of this code, when it lies in a git repository."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
+    except FileNotFoundError:
+        return "unknown"
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
