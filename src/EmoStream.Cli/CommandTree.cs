@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using EmoStream.Cli.Diff;
 using EmoStream.Cli.Doctor;
 using EmoStream.Cli.Evaluate;
 using EmoStream.Cli.Features;
@@ -28,6 +29,7 @@ internal static class CommandTree
             ReplayCommand.Create(terminal),
             WatchCommand.Create(terminal),
             EvaluateCommand.Create(terminal),
+            DiffCommand.Create(terminal),
             FeaturesCommand.Create(terminal),
             DoctorCommand.Create(terminal),
         };

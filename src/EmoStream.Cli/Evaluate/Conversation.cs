@@ -14,14 +14,20 @@ internal sealed class Conversation
 
     /// <summary>Gathers a file by conversation.</summary>
     /// <exception cref="InputException">A line is unusable: a score over part of a file would not be the file's score.</exception>
-    public static IReadOnlyCollection<Conversation> Gather(InputFile file)
+    public static IReadOnlyCollection<Conversation> Gather(InputFile file) => Gather(file.Lines(), file.Path);
+
+    /// <summary>Gathers lines by conversation.</summary>
+    /// <param name="lines">In the order in which they happened.</param>
+    /// <param name="path">Where they come from, for complaints.</param>
+    /// <exception cref="InputException">A line is unusable.</exception>
+    public static IReadOnlyCollection<Conversation> Gather(IEnumerable<InputLine> lines, string path)
     {
         var conversations = new Dictionary<string, Conversation>();
-        foreach (var line in file.Lines())
+        foreach (var line in lines)
         {
             if (line.Event is not { } e)
             {
-                throw new InputException($"{file.Path} line {line.Number}: {line.Error}");
+                throw new InputException($"{path} line {line.Number}: {line.Error}");
             }
 
             if (!conversations.TryGetValue(e.ConversationId, out var conversation))

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
+using EmoStream.Cli.Evaluate.Compare;
+using EmoStream.Cli.Evaluate.Plots;
 using EmoStream.Cli.Evaluate.Report;
 using EmoStream.Cli.Input;
 
@@ -14,13 +16,22 @@ internal static class EvaluateCommand
         var bundle = new Option<string?>("--bundle") { Description = "Model bundle to evaluate", HelpName = "DIR" };
         var json = new Option<bool>("--json") { Description = "Print JSON instead of tables" };
         var predictions = new Option<string?>("--predictions") { Description = "Write every prediction to a JSONL file", HelpName = "OUT" };
+        var plots = new Option<string?>("--plots") { Description = "Write figures (PNG and SVG) into a directory", HelpName = "DIR" };
+        var compare = new Option<string[]?>("--compare")
+        {
+            Description = "Compare two bundles on the file instead: B minus A, paired",
+            HelpName = "A B",
+            Arity = new ArgumentArity(2, 2),
+            AllowMultipleArgumentsPerToken = true,
+        };
         var features = FeatureSpaces.Option(text: true);
-        var command = new Command("evaluate", "Evaluate a model bundle on annotated conversations.") { file, bundle, json, predictions, features };
+        var command = new Command("evaluate", "Evaluate a model bundle on annotated conversations.") { file, bundle, json, predictions, plots, compare, features };
         command.UseHelp("""
             Examples:
               emostream evaluate dev.jsonl
               emostream evaluate dev_sent_emo.csv --bundle ./my-bundle --json > report.json
               emostream evaluate dev.jsonl --bundle ./my-bundle --features audio=audio/my-encoder@1 --plots figures
+              emostream evaluate dev.jsonl --compare ./old-bundle ./new-bundle
 
             Environment:
               EmoStream__Bundle                 bundle directory where --bundle is not given; else the shipped one
@@ -37,17 +48,53 @@ internal static class EvaluateCommand
               intervals}}, missing: {"0.1": ...}, byLength, bySpeakers, byPosition: [{bucket, utterances, weightedF1, accuracy}],
               fusion: {utterances, auc, shareAbove80, meanWeight, accuracy, meanWeightRecovered, accuracyRecovered, modalities},
               retrieval: {"audio>text": {recallAt1, recallAt10, medianRank, candidates, chanceAt1, chanceAt10}}}
+            JSON of --compare: {a, b, conversations, differences: {utterances, weightedF1: {a, b, difference, interval: [low, high]},
+              macroF1, accuracy, nll, brier, agreement: {bothRight, onlyA, onlyB, neitherRight}, subsets, missing}}
             """);
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(compare) is not null && (result.GetResult(bundle) ?? result.GetResult(predictions)) is not null)
+            {
+                result.AddError("--compare names both bundles and writes no predictions: leave --bundle and --predictions out.");
+            }
+        });
         command.Run(terminal, (parsed, cancellationToken) =>
         {
             var run = new EvaluationRun(terminal, parsed.GetRequiredValue(file), FeatureSpaces.Parse(parsed.GetValue(features)), cancellationToken);
-            Evaluate(terminal, run, ShippedFiles.Bundle(parsed.GetValue(bundle)), parsed.GetValue(predictions), parsed.GetValue(json));
+            if (parsed.GetValue(compare) is [var a, var b])
+            {
+                Compare(terminal, run, Path.GetFullPath(a), Path.GetFullPath(b), parsed.GetValue(plots), parsed.GetValue(json));
+            }
+            else
+            {
+                Evaluate(terminal, run, ShippedFiles.Bundle(parsed.GetValue(bundle)), parsed.GetValue(predictions), parsed.GetValue(plots), parsed.GetValue(json));
+            }
+
             return Task.FromResult(ExitCode.Ok);
         });
         return command;
     }
 
-    private static void Evaluate(Terminal terminal, EvaluationRun run, string bundle, string? predictions, bool json)
+    private static void Compare(Terminal terminal, EvaluationRun run, string a, string b, string? plots, bool json)
+    {
+        var (first, second) = run.Evaluate(a, b);
+        var report = ComparisonReport.From(first, second);
+        if (plots is not null)
+        {
+            ComparisonPlot.Write(plots, report);
+        }
+
+        if (json)
+        {
+            report.WriteJson(terminal.Output);
+        }
+        else
+        {
+            ComparisonTables.Write(terminal.Out, report);
+        }
+    }
+
+    private static void Evaluate(Terminal terminal, EvaluationRun run, string bundle, string? predictions, string? plots, bool json)
     {
         var evaluation = run.Evaluate(bundle);
         if (predictions is not null)
@@ -62,6 +109,11 @@ internal static class EvaluateCommand
         }
 
         var report = EvaluationReport.From(evaluation);
+        if (plots is not null)
+        {
+            EvaluationPlots.Write(plots, report);
+        }
+
         if (json)
         {
             report.WriteJson(terminal.Output);

@@ -21,14 +21,29 @@ internal sealed class EvaluationRun(Terminal terminal, string path, IReadOnlyDic
             : throw new InputException($"{path}: no line has a label");
     });
 
-    /// <summary>Loads a bundle and scores the file in every way.</summary>
+    /// <summary>Scores the file with a bundle in every way.</summary>
     /// <exception cref="InputException">The file does not fit the bundle.</exception>
     public Evaluation Evaluate(string bundleDirectory)
     {
         var bundle = ModelBundle.Load(bundleDirectory);
         LineRules.CheckSpaces(spaces, bundle.Description);
+        return Evaluate(bundle);
+    }
+
+    /// <summary>The same with two bundles, whose labels agree.</summary>
+    /// <exception cref="InputException">The file does not fit the bundles, or they do not fit each other.</exception>
+    public (Evaluation A, Evaluation B) Evaluate(string directoryA, string directoryB)
+    {
+        var (a, b) = (ModelBundle.Load(directoryA), ModelBundle.Load(directoryB));
+        LineRules.CheckLabels(a.Description, b.Description);
+        LineRules.CheckSpaces(spaces, a.Description, b.Description);
+        return (Evaluate(a), Evaluate(b));
+    }
+
+    private Evaluation Evaluate(ModelBundle bundle)
+    {
         var conversations = _conversations.Value;
-        using var scorer = new OnnxScorer(bundle, Options.Create(new InferenceOptions { Bundle = bundleDirectory, Threads = Environment.ProcessorCount }));
+        using var scorer = new OnnxScorer(bundle, Options.Create(new InferenceOptions { Bundle = bundle.Directory, Threads = Environment.ProcessorCount }));
         Evaluation? evaluation = null;
         var rows = conversations.Sum(conversation => conversation.Turns.Count);
         Progress.Run(terminal, $"evaluate {bundle.Id}", rows * Evaluation.PassesOver(bundle.Description), report =>

@@ -10,18 +10,32 @@ internal static class LineRules
 {
     private static readonly HashSet<string> Everything = [.. Modality.All];
 
-    /// <summary>Checks the option <c>--features</c> against a model, before anything is read.</summary>
-    /// <exception cref="InputException">The model does not take the named vectors.</exception>
-    public static void CheckSpaces(IReadOnlyDictionary<string, string> spaces, ModelDescription model)
+    /// <summary>Checks the option <c>--features</c> against the models, before anything is read.</summary>
+    /// <exception cref="InputException">No model takes the named vectors, or one takes others.</exception>
+    public static void CheckSpaces(IReadOnlyDictionary<string, string> spaces, params IReadOnlyCollection<ModelDescription> models)
     {
         foreach (var (name, space) in spaces)
         {
-            var modality = Array.Find(model.Modalities, m => m.Name == name)
-                ?? throw new InputException($"--features {name}={space}: {model.Bundle} takes no {name}, only {string.Join(", ", model.Modalities.Select(m => m.Name))}");
-            if (modality.FeatureSpace != space)
+            var takers = models.Select(model => (model.Bundle, Modality: Array.Find(model.Modalities, m => m.Name == name))).Where(taker => taker.Modality is not null).ToList();
+            if (takers.Count == 0)
             {
-                throw new InputException($"--features {name}={space}: {model.Bundle} takes {name} of the space {modality.FeatureSpace}");
+                throw new InputException($"--features {name}={space}: {string.Join(" and ", models.Select(model => $"{model.Bundle} takes no {name}, only {string.Join(", ", model.Modalities.Select(m => m.Name))}"))}");
             }
+
+            foreach (var (bundle, modality) in takers.Where(taker => taker.Modality!.FeatureSpace != space))
+            {
+                throw new InputException($"--features {name}={space}: {bundle} takes {name} of the space {modality!.FeatureSpace}");
+            }
+        }
+    }
+
+    /// <summary>Checks that two models tell the same labels apart; their order may differ.</summary>
+    /// <exception cref="InputException">They do not.</exception>
+    public static void CheckLabels(ModelDescription a, ModelDescription b)
+    {
+        if (!a.Labels.ToHashSet().SetEquals(b.Labels))
+        {
+            throw new InputException($"--compare: {a.Bundle} tells {string.Join(", ", a.Labels)} apart, {b.Bundle} {string.Join(", ", b.Labels)}: expected the same labels");
         }
     }
 

@@ -28,21 +28,23 @@ internal static class TimelineTable
         var visible = Math.Max(3, height - lanes.Count - FrameHeight);
         TimelineEntry[] latest = [.. model.Entries.Skip(model.Entries.Count - visible)];
         var speakers = latest.Length == 0 ? 0 : latest.Max(entry => Name(entry).Length);
+        var weights = Array.Exists(latest, FusedWeights.Has) ? latest.Max(entry => FusedWeights.Of(entry).Length) + 3 : 0;
         return new Spectre.Console.Rows(
             new Text(caption, new Style(decoration: Decoration.Bold)),
             new Spectre.Console.Rows(lanes),
-            Rows(latest, textWidth: Math.Max(MinTextWidth, width - speakers - OtherWidth)));
+            Rows(latest, textWidth: Math.Max(MinTextWidth, width - speakers - weights - OtherWidth)));
     }
 
     /// <summary>One line per change, for redirected output.</summary>
     public static string Line(TimelineEntry entry) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Time(entry.StartMs)} {Name(entry)}: {entry.Label ?? Unknown} {entry.Confidence:F2} {Status(entry)}{(entry.Text is null ? "" : " | " + entry.Text)}");
+        $"{Readable.Time(entry.StartMs)} {Name(entry)}: {entry.Label ?? Unknown} {entry.Confidence:F2} {Status(entry)}{(FusedWeights.Has(entry) ? " " + FusedWeights.Of(entry) : "")}{(string.IsNullOrEmpty(entry.Text) ? "" : " | " + entry.Text)}");
 
     private static Table Rows(TimelineEntry[] entries, int? textWidth)
     {
         var table = new Table().Border(TableBorder.Rounded);
-        foreach (var column in (string[])["Time", "Speaker", "Label", "Confidence", "Status"])
+        var fused = Array.Exists(entries, FusedWeights.Has);
+        foreach (var column in (string[])["Time", "Speaker", "Label", "Confidence", "Status", .. fused ? ["Weights"] : (string[])[]])
         {
             table.AddColumn(new TableColumn(column) { NoWrap = true });
         }
@@ -52,22 +54,17 @@ internal static class TimelineTable
         {
             var style = new Style(LabelStyle.ColorOf(entry.Label));
             var text = entry.Text ?? (entry.Status == EntryStatus.Retracted ? "" : "(not allowed by the policy)");
-            table.AddRow(
-                new Text(Time(entry.StartMs)),
+            table.AddRow([
+                new Text(Readable.Time(entry.StartMs)),
                 new Text(Name(entry)),
                 new Text(entry.Label ?? Unknown, style),
                 new Text(Bar(entry), style),
                 new Text(Status(entry), Dim(entry)),
-                new Text(textWidth is { } width ? Cut(text, width) : text));
+                .. fused ? [new Text(FusedWeights.Of(entry))] : (Text[])[],
+                new Text(textWidth is { } width ? Readable.Cut(text, width) : text)]);
         }
 
         return table;
-    }
-
-    private static string Cut(string text, int width)
-    {
-        var line = text.ReplaceLineEndings(" ");
-        return line.Length <= width ? line : line[..(width - 1)] + "…";
     }
 
     private static List<IRenderable> Lanes(TimelineModel model, int width)
@@ -116,18 +113,4 @@ internal static class TimelineTable
     };
 
     private static Style Dim(TimelineEntry entry) => entry.Status == EntryStatus.Final ? Style.Plain : new Style(decoration: Decoration.Dim);
-
-    private static string Time(long? milliseconds)
-    {
-        if (milliseconds is not { } ms)
-        {
-            return "--:--";
-        }
-
-        // Whole seconds that have passed, as on the page; integers, because a TimeSpan ends before the last valid time.
-        var (minutes, seconds) = Math.DivRem(ms / 1000, 60);
-        return minutes < 60
-            ? string.Create(CultureInfo.InvariantCulture, $"{minutes:00}:{seconds:00}")
-            : string.Create(CultureInfo.InvariantCulture, $"{minutes / 60}:{minutes % 60:00}:{seconds:00}");
-    }
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using EmoStream.Client.Read;
-using Microsoft.Extensions.Options;
 using Spectre.Console;
 
 namespace EmoStream.Cli.Watch;
@@ -8,15 +7,10 @@ namespace EmoStream.Cli.Watch;
 /// <summary><c>emostream watch</c>: a conversation's timeline in the terminal, live, by way of the gateway.</summary>
 internal static class WatchCommand
 {
-    public const string GatewayVariable = "EMOSTREAM_GATEWAY";
-    public const string TokenVariable = "EMOSTREAM_TOKEN";
-
     public static Command Create(Terminal terminal)
     {
         var conversation = new Argument<string>("CONVERSATION") { Description = "Conversation id" };
-        var gateway = new Option<string>("--gateway") { Description = "Address of the gateway", HelpName = "URL" };
-        gateway.DefaultValueFactory = _ => Environment.GetEnvironmentVariable(GatewayVariable) ?? "http://localhost:8080";
-        gateway.Require(IsAddress, "--gateway must be an address such as http://localhost:8080.");
+        var gateway = GatewayConnection.Option();
         var after = new Option<long>("--after") { Description = "Show only changes after this change number", HelpName = "N" };
         after.Require(change => change >= 0, "--after must be a change number, 0 or above.");
         var command = new Command("watch", "Watch a conversation's timeline live.") { conversation, gateway, after };
@@ -27,25 +21,24 @@ internal static class WatchCommand
               emostream watch weekly-planning > changes.txt         one line per change
 
             Environment:
-              {GatewayVariable}                 address where --gateway is not given
-              {TokenVariable}                   bearer token to send
+            {GatewayConnection.Environment}
 
+            {FusedWeights.Help}
             Ctrl+C ends it. When the gateway goes away, it is followed again from the last change seen.
             """);
         command.Run(terminal, async (parsed, cancellationToken) =>
         {
-            var address = new Uri(parsed.GetRequiredValue(gateway));
+            var address = parsed.GetRequiredValue(gateway);
             var id = parsed.GetRequiredValue(conversation);
             using var http = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
-            var client = new TimelineClient(http, Options.Create(new TimelineClientOptions { BaseAddress = address, TokenProvider = Token }));
             try
             {
-                await FollowAsync(terminal, client, id, parsed.GetValue(after), cancellationToken);
+                await FollowAsync(terminal, GatewayConnection.Open(http, address), id, parsed.GetValue(after), cancellationToken);
                 return ExitCode.Ok;
             }
-            catch (Exception e) when (e is TimelineRequestException or HttpRequestException)
+            catch (Exception e) when (GatewayConnection.IsFailure(e))
             {
-                terminal.Fail(e.Message, $"Is the gateway at {address}? A token goes into {TokenVariable}.");
+                terminal.Fail(e.Message, GatewayConnection.Remedy(address));
                 return ExitCode.Failure;
             }
         });
@@ -69,9 +62,4 @@ internal static class WatchCommand
             }
         }
     }
-
-    private static ValueTask<string?> Token(CancellationToken cancellationToken) => new(Environment.GetEnvironmentVariable(TokenVariable));
-
-    private static bool IsAddress(string? value)
-        => Uri.TryCreate(value, UriKind.Absolute, out var address) && address.Scheme is "http" or "https";
 }

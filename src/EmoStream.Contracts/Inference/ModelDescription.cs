@@ -13,7 +13,7 @@ public sealed record ModelDescription
     /// <summary>The modalities the model takes, in the order of descriptors and weights.</summary>
     [Id(2)] public required ModelModality[] Modalities { get; init; }
 
-    /// <summary>W: how many earlier utterances the score of one depends on.</summary>
+    /// <summary>W, the receptive field: how many earlier utterances the score of one depends on, whatever makes it so.</summary>
     [Id(3)] public required int Window { get; init; }
 
     /// <summary>K: how many later utterances the final score of one depends on; 0 = scores are final at once.</summary>

@@ -36,7 +36,7 @@ public sealed record TimelineEntry
     /// <summary>End, ms from the conversation's start.</summary>
     [Id(8)] public long? EndMs { get; init; }
 
-    /// <summary>What was said; null when the policy does not allow text, and after a retraction.</summary>
+    /// <summary>What was said; empty when the utterance brought no text, null when the policy does not allow text and after a retraction.</summary>
     [Id(9)] public string? Text { get; init; }
 
     /// <summary>How settled the entry is.</summary>

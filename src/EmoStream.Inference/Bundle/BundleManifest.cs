@@ -130,7 +130,7 @@ public sealed record BundleContext
 {
     public required string Model { get; init; }
 
-    /// <summary>W: how many earlier utterances a score depends on.</summary>
+    /// <summary>W, the receptive field: how many earlier utterances a score depends on, by all attention layers and comparisons with a speaker's past together.</summary>
     public required int Window { get; init; }
 
     /// <summary>K: how many later utterances a final score depends on.</summary>

@@ -1,5 +1,4 @@
 using System.Text;
-using Microsoft.ML.Tokenizers;
 
 namespace EmoStream.Inference.Encoding;
 
@@ -7,10 +6,13 @@ namespace EmoStream.Inference.Encoding;
 /// <remarks>
 /// GPT-2's pattern: <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>. Not as a .NET regular
 /// expression, which sees two signs where a letter beyond the Basic Multilingual Plane stands (mathematical letters are
-/// popular in chats); and this is twice as fast.
+/// popular in chats).
 /// </remarks>
-internal sealed class ByteLevelWords : PreTokenizer
+internal static class ByteLevelWords
 {
+    // Merging takes time for every byte of a word. No encoder reads this far into one: tokens have a few characters.
+    private const int Longest = 1024;
+
     private static readonly string[] Contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
 
     private enum Kind
@@ -21,24 +23,8 @@ internal sealed class ByteLevelWords : PreTokenizer
         Blank,
     }
 
-    public override IEnumerable<(int Offset, int Length)> PreTokenize(string text) => Split(text);
-
-    public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text) => Split(text);
-
-    private static List<(int Offset, int Length)> Split(ReadOnlySpan<char> text)
-    {
-        var words = new List<(int, int)>();
-        for (var start = 0; start < text.Length;)
-        {
-            var length = NextLength(text[start..]);
-            words.Add((start, length));
-            start += length;
-        }
-
-        return words;
-    }
-
-    private static int NextLength(ReadOnlySpan<char> text)
+    /// <summary>Length of the first word of a text that is not empty.</summary>
+    public static int NextLength(ReadOnlySpan<char> text)
     {
         // 1. A contraction.
         if (text[0] == '\'')
@@ -68,7 +54,7 @@ internal sealed class ByteLevelWords : PreTokenizer
     private static int RunLength(ReadOnlySpan<char> text, Kind kind)
     {
         var length = 0;
-        while (length < text.Length && KindAt(text[length..], out var size) == kind)
+        while (length < Math.Min(text.Length, Longest) && KindAt(text[length..], out var size) == kind)
         {
             length += size;
         }
@@ -78,7 +64,6 @@ internal sealed class ByteLevelWords : PreTokenizer
 
     private static Kind KindAt(ReadOnlySpan<char> text, out int size)
     {
-        // Half of a surrogate pair comes back as U+FFFD, a sign.
         Rune.DecodeFromUtf16(text, out var rune, out size);
         return Rune.IsLetter(rune) ? Kind.Letter
             : Rune.IsNumber(rune) ? Kind.Number

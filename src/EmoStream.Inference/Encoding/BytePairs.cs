@@ -22,7 +22,6 @@ internal sealed class BytePairs : ITextPieces
             _tokenizer = BpeTokenizer.Create(new BpeOptions(bundle.PathOf(encoder.Vocabulary), bundle.PathOf(encoder.Merges!))
             {
                 ByteLevel = true,
-                PreTokenizer = new ByteLevelWords(),
             });
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException or JsonException or FormatException)
@@ -42,8 +41,20 @@ internal sealed class BytePairs : ITextPieces
 
     public int Last { get; }
 
-    public IReadOnlyList<int> Encode(string text)
-        => _tokenizer.EncodeToIds(_prefixSpace && text.Length > 0 && text[0] != ' ' ? $" {text}" : text);
+    public IReadOnlyList<int> Encode(string text, int enough)
+    {
+        var rest = (_prefixSpace && text.Length > 0 && text[0] != ' ' ? $" {text}" : text).AsSpan();
+        var ids = new List<int>();
+        // Word by word: the library takes microseconds for every byte, and a text may be far longer than what is read of it.
+        while (rest.Length > 0 && ids.Count < enough)
+        {
+            var length = ByteLevelWords.NextLength(rest);
+            ids.AddRange(_tokenizer.EncodeToIds(rest[..length], considerPreTokenization: false));
+            rest = rest[length..];
+        }
+
+        return ids;
+    }
 
     /// <summary>Bytes that are no visible character of Latin-1 are written as U+0100 and on, in their order.</summary>
     private static int Shifted(int b) => b switch

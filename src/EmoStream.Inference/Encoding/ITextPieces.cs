@@ -9,6 +9,6 @@ internal interface ITextPieces
     /// <summary>Id of the special token after every text.</summary>
     int Last { get; }
 
-    /// <summary>Ids of a text's own pieces. Halves of surrogate pairs count as U+FFFD, as every decoder of UTF-8 has it.</summary>
-    IReadOnlyList<int> Encode(string text);
+    /// <summary>Ids of a text's own pieces; may stop when it has <paramref name="enough"/>.</summary>
+    IReadOnlyList<int> Encode(string text, int enough);
 }

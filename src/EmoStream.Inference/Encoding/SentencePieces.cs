@@ -22,7 +22,8 @@ internal sealed class SentencePieces : ITextPieces
             _tokenizer = SentencePieceTokenizer.Create(new MemoryStream(model), addBeginningOfSentence: false, addEndOfSentence: false);
             _deleted = SearchValues.Create(CharacterMap.Read(model).Deleted());
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or InvalidProtocolBufferException or IndexOutOfRangeException)
+        // NullReferenceException: what the library makes of a model without its sections.
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or InvalidProtocolBufferException or IndexOutOfRangeException or NullReferenceException)
         {
             throw new BundleException($"{encoder.Vocabulary}: expected a SentencePiece model: {e.Message}", e);
         }
@@ -32,7 +33,7 @@ internal sealed class SentencePieces : ITextPieces
 
     public int Last => _ids.Last;
 
-    public IReadOnlyList<int> Encode(string text)
+    public IReadOnlyList<int> Encode(string text, int enough)
     {
         var pieces = _tokenizer.EncodeToIds(Prepare(text), addBeginningOfSentence: false, addEndOfSentence: false);
         var ids = new List<int>(pieces.Count);
@@ -54,11 +55,6 @@ internal sealed class SentencePieces : ITextPieces
 
     private string Prepare(string text)
     {
-        if (text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') >= 0)
-        {
-            text = System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text));
-        }
-
         // The library keeps characters that the model's normalisation deletes.
         return text.AsSpan().ContainsAny(_deleted) ? string.Concat(text.Where(c => !_deleted.Contains(c))) : text;
     }

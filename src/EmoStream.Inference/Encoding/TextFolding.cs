@@ -26,7 +26,6 @@ internal static class TextFolding
         }
 
         var folded = new StringBuilder(text.Length);
-        // Halves of surrogate pairs become U+FFFD here, which the tokenizer drops.
         foreach (var rune in text.EnumerateRunes())
         {
             switch (Rune.GetUnicodeCategory(rune))

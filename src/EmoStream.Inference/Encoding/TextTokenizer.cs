@@ -35,7 +35,7 @@ public sealed class TextTokenizer
     public int[] Encode(string text)
     {
         var limit = _maxTokens * CharactersPerToken;
-        var inner = _pieces.Encode(text.Length > limit ? text[..limit] : text);
+        var inner = _pieces.Encode(WellFormed(text.Length > limit ? text[..limit] : text), enough: _maxTokens - 2);
         var ids = new int[Math.Min(inner.Count + 2, _maxTokens)];
         ids[0] = _pieces.First;
         for (var i = 1; i < ids.Length - 1; i++)
@@ -46,4 +46,10 @@ public sealed class TextTokenizer
         ids[^1] = _pieces.Last;
         return ids;
     }
+
+    /// <summary>With U+FFFD for halves of surrogate pairs, which have no UTF-8 and which the libraries treat as they please.</summary>
+    private static string WellFormed(string text)
+        => text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')
+            ? System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text))
+            : text;
 }

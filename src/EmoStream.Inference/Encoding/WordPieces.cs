@@ -36,7 +36,7 @@ internal sealed partial class WordPieces : ITextPieces
 
     public int Last => _tokenizer.SeparatorTokenId;
 
-    public IReadOnlyList<int> Encode(string text)
+    public IReadOnlyList<int> Encode(string text, int enough)
         => _tokenizer.EncodeToIds(TextFolding.Fold(text, takeAccentsOff: _uncased), addSpecialTokens: false);
 
     [GeneratedRegex(@"[\p{P}$+<=>^`|~]|[^\s\p{P}$+<=>^`|~]+")]

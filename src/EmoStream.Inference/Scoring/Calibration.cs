@@ -40,7 +40,7 @@ internal sealed class Calibration
             // Checked per request: a NaN in one conversation's descriptors stays that conversation's failure.
             if (!float.IsFinite(logit))
             {
-                throw new InvalidOperationException("The context model gave a logit that is not finite.");
+                throw new UnscorableException("The context model gave a logit that is not finite.");
             }
 
             largest = Math.Max(largest, logit);

@@ -1,5 +1,6 @@
 using EmoStream.Contracts;
 using EmoStream.Contracts.Events;
+using EmoStream.Contracts.Inference;
 using EmoStream.Contracts.Timeline;
 using EmoStream.Silo.Policy;
 
@@ -119,7 +120,7 @@ internal sealed partial class Conversation
             SpeakerName = e.Speaker.DisplayName,
             StartMs = e.StartMs,
             EndMs = e.EndMs,
-            Text = decision.Allowed.Contains(Modality.Text) ? e.Text : null,
+            Text = decision.Allowed.Contains(Modality.Text) ? e.Text ?? "" : null,
             Policy = decision.Id,
         };
         MarkDirty(row);
@@ -127,9 +128,12 @@ internal sealed partial class Conversation
 
     /// <summary>Only text can be compared: of other modalities nothing is kept that they could be compared with.</summary>
     private bool IsSame(Row row, UtteranceEvent e, PolicyDecision decision) =>
-        decision.Apply(e, _model) is { Text: not null, Audio: null, Face: null, Body: null }
+        IsText(decision.Apply(e, _model))
+        && (row.Input is null ? row.Entry.Availability is [Modality.Text] : IsText(row.Input))
         && (row.Entry.Text, row.Entry.SpeakerId, row.Entry.SpeakerName, row.Entry.StartMs, row.Entry.EndMs, row.Entry.Policy)
             == (e.Text, e.Speaker!.Id, e.Speaker.DisplayName, e.StartMs, e.EndMs, decision.Id);
+
+    private static bool IsText(RowInput? input) => input is { Text: not null, Audio: null, Face: null, Body: null };
 
     /// <summary>Later utterances look back on this one, and up to K earlier ones look ahead to it.</summary>
     private void MarkDependents(Row row)

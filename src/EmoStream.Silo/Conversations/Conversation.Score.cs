@@ -37,19 +37,8 @@ internal sealed partial class Conversation
         static bool IsToScore(Row row) => row is { IsDirty: true, IsScorable: true, IsAlone: false };
     }
 
-    /// <summary>The model refuses the job for good: its own new content stays without descriptors and scores.</summary>
-    public void GiveUp(ScoreJob job)
-    {
-        foreach (var row in job.Rows)
-        {
-            if (row.Input is null) continue;
-            row.Input = null;
-            row.Descriptors = NoDescriptors();
-        }
-    }
-
-    /// <summary>Takes the scores of one job into its rows.</summary>
-    public void Accept(ScoreJob job, ScoreReply reply, double inferenceMs, DateTimeOffset takenAt)
+    /// <summary>Takes what the job's new rows were encoded to.</summary>
+    public static void TakeDescriptors(ScoreJob job, ScoreReply reply)
     {
         for (var i = 0; i < job.Rows.Count; i++)
         {
@@ -59,11 +48,27 @@ internal sealed partial class Conversation
             row.Input = null;
             row.IsEncoded = true;
         }
+    }
 
+    /// <summary>Takes the descriptors and the scores of one job into its rows.</summary>
+    public void Accept(ScoreJob job, ScoreReply reply, double inferenceMs, DateTimeOffset takenAt)
+    {
+        TakeDescriptors(job, reply);
         for (var i = 0; i < job.Scored.Count; i++)
         {
             var row = job.Rows[job.Scored[i]];
             row.Entry = Scored(row, reply.Scores[i], inferenceMs, takenAt);
+        }
+    }
+
+    /// <summary>The model refuses the new rows of the job for good: their content stays without descriptors and scores.</summary>
+    public void GiveUp(ScoreJob job)
+    {
+        foreach (var row in job.Rows)
+        {
+            if (row.Input is null) continue;
+            row.Input = null;
+            row.Descriptors = NoDescriptors();
         }
     }
 }
@@ -73,4 +78,10 @@ internal sealed record ScoreJob(List<Row> Rows, List<int> Scored)
 {
     /// <summary>The request as the worker takes it.</summary>
     public ScoreRequest ToRequest() => new() { Rows = [.. Rows.Select(r => r.ToContextRow())], Scored = [.. Scored] };
+
+    /// <summary>Every new row by itself, to find those that the model refuses.</summary>
+    public IEnumerable<ScoreJob> NewRows() => Rows.Where(r => r.Input is not null).Select(r => new ScoreJob([r], [0]));
+
+    /// <summary>Every score by itself, of what is still to be scored.</summary>
+    public IEnumerable<ScoreJob> Scores() => Scored.Where(i => Rows[i].IsScorable).Select(i => new ScoreJob(Rows, [i]));
 }

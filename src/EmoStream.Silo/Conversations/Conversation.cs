@@ -1,3 +1,4 @@
+using EmoStream.Contracts;
 using EmoStream.Contracts.Inference;
 using EmoStream.Contracts.Timeline;
 using EmoStream.Timeline.Commit;
@@ -22,6 +23,7 @@ internal sealed partial class Conversation
     private readonly Dictionary<string, SpeakerAggregate> _aggregates;
     private readonly Dictionary<string, long> _offsets;
     private readonly long _epoch;
+    private readonly bool _encodesText;
 
     private long _change;
     private long _utterances;
@@ -32,6 +34,7 @@ internal sealed partial class Conversation
     {
         (_id, _model, _serializer) = (id, model, serializer);
         (_epoch, _change) = (state.Epoch, state.Change);
+        _encodesText = Array.Exists(model.Modalities, m => m is { Name: Modality.Text, HasEncoder: true });
         _utteranceIds = [.. state.UtteranceIds];
         _aggregates = new(state.Speakers);
         _offsets = new(state.Offsets);
@@ -60,7 +63,9 @@ internal sealed partial class Conversation
     /// Whether all that a row's score and its dependents' scores rest on is kept. Decided by the row's place in the
     /// conversation, not by what happens to be in memory: how events are cut into batches must not change a score.
     /// </summary>
-    private bool HasContext(long sequence) => _utterances <= KeptRows || sequence >= _utterances - _model.Window - _model.LookAhead - 1;
+    private bool HasContext(long sequence) =>
+        sequence >= FirstRow // a bundle with a larger window than the one that kept the rows
+        && (_utterances <= KeptRows || sequence >= _utterances - _model.Window - _model.LookAhead - 1);
 
     /// <summary>
     /// Descriptors of another bundle mean nothing to this one. Text can be encoded again from the entry; other modalities
@@ -73,7 +78,7 @@ internal sealed partial class Conversation
         {
             Committed = entry,
             Descriptors = sameModel ? stored.Descriptors : NoDescriptors(),
-            Input = sameModel || entry.Text is null ? null : new() { Text = entry.Text },
+            Input = sameModel || !_encodesText || string.IsNullOrWhiteSpace(entry.Text) ? null : new() { Text = entry.Text },
         };
     }
 

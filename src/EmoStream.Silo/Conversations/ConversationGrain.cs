@@ -85,7 +85,14 @@ internal sealed partial class ConversationGrain(
     private async Task CommitAsync(Conversation conversation, DateTimeOffset takenAt)
     {
         // 3. Everything that changed is scored in its context.
-        foreach (var job in conversation.ScoreJobs()) await ScoreAsync(conversation, job, takenAt);
+        var scoring = new Scoring(conversation, AskAsync, timeProvider, takenAt);
+        foreach (var job in conversation.ScoreJobs())
+        {
+            await scoring.RunAsync(job);
+            if (scoring.Refusal is not { } refusal) continue;
+            metrics.Unscorable(scoring.Unscored);
+            LogUnscorable(logger, refusal, scoring.Unscored, job.Scored.Count);
+        }
 
         // 4. State, entries, feed and offset, or nothing of it.
         if (conversation.ToCommit() is not { } commit) return;
@@ -97,22 +104,10 @@ internal sealed partial class ConversationGrain(
         }
     }
 
-    private async Task ScoreAsync(Conversation conversation, ScoreJob job, DateTimeOffset takenAt)
+    private async ValueTask<ScoreReply> AskAsync(ScoreRequest request)
     {
-        var started = timeProvider.GetTimestamp();
-        try
-        {
-            var reply = await _worker.ScoreAsync(job.ToRequest(), CancellationToken.None);
-            if (reply.Bundle != _model.Bundle) throw new BundleChangedException();
-            conversation.Accept(job, reply, timeProvider.GetElapsedTime(started).TotalMilliseconds, takenAt);
-        }
-        catch (UnscorableException e)
-        {
-            // It would fail for ever and hold up its partition. The utterances stay on the timeline, without a score.
-            metrics.Unscorable(job.Scored.Count);
-            LogUnscorable(logger, e, job.Scored.Count);
-            conversation.GiveUp(job);
-        }
+        var reply = await _worker.ScoreAsync(request, CancellationToken.None);
+        return reply.Bundle == _model.Bundle ? reply : throw new BundleChangedException();
     }
 
     private async Task<Conversation> OpenAsync()
@@ -123,8 +118,8 @@ internal sealed partial class ConversationGrain(
         return new(id, _model, await store.OpenAsync(id), serializer);
     }
 
-    [LoggerMessage(LogLevel.Error, "The model cannot score {Utterances} utterances; their entries carry no label.")]
-    private static partial void LogUnscorable(ILogger logger, Exception exception, int utterances);
+    [LoggerMessage(LogLevel.Error, "The model refused a request; {Unscored} of its {Utterances} utterances stay without a score.")]
+    private static partial void LogUnscorable(ILogger logger, Exception exception, int unscored, int utterances);
 
     [LoggerMessage(LogLevel.Warning, "The stream reported an error; events are delivered again.")]
     private static partial void LogStreamError(ILogger logger, Exception exception);

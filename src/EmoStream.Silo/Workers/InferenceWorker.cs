@@ -21,7 +21,7 @@ internal sealed class InferenceWorker(ScoreBatcher batcher) : Grain, IInferenceW
         var reply = await batcher.ScoreAsync(request, cancellationToken);
         foreach (var score in reply.Scores)
         {
-            if (!Array.TrueForAll(score.Probabilities, float.IsFinite)) throw new UnscorableException("The model gave a probability that is not finite.");
+            if (!Array.TrueForAll(score.Weights, float.IsFinite)) throw new UnscorableException("The model gave a weight that is not finite.");
         }
 
         return reply;

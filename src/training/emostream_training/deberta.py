@@ -76,10 +76,10 @@ class DebertaLayer(Layer):
         shape = (q.shape[0], self.heads, q.shape[2], q.shape[2])
         total = torch.matmul(q, k.transpose(2, 3))
         if self.to_position:
-            keys = self.split((self.position_key if self.own else self.key)(table)[None])
+            keys = self.split((self.position_key if self.own else self.key)(table[None]))
             total = total + torch.matmul(q, keys.transpose(2, 3)).gather(3, rows.expand(shape))
         if self.to_content:
-            queries = self.split((self.position_query if self.own else self.query)(table)[None])
+            queries = self.split((self.position_query if self.own else self.query)(table[None]))
             total = total + torch.matmul(k, queries.transpose(2, 3)).gather(3, rows.T.expand(shape)).transpose(2, 3)
         return total * (self.size * (1 + self.to_position + self.to_content)) ** -0.5
 

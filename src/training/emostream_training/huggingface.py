@@ -67,7 +67,7 @@ def _check_options(raw: dict, kind: str, path: Path) -> None:
 
 def _first_position(raw: dict) -> int:
     """RoBERTa and XLM-RoBERTa number positions from pad + 1 on: the rows before are never used."""
-    return 0 if raw.get("model_type", "bert") == "bert" else raw.get("pad_token_id", 1) + 1
+    return raw.get("pad_token_id", 1) + 1 if raw.get("model_type") in ("roberta", "xlm-roberta") else 0
 
 
 def _deberta_parts(raw: dict, path: Path) -> dict:

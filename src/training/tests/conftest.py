@@ -65,6 +65,18 @@ def echo_dialogues(count: int, seed: int, modality: str = "text", rows: int = 6)
     return out
 
 
+def write_safetensors(path, arrays):
+    """A file of float32 arrays, or of (dtype, array) pairs whose bytes are taken as they are."""
+    header, data = {"__metadata__": {"format": "pt"}}, b""
+    for name, array in arrays.items():
+        kind, array = array if isinstance(array, tuple) else ("F32", np.asarray(array, dtype="<f4"))
+        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [len(data), len(data) + array.nbytes]}
+        data += array.tobytes()
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return path
+
+
 def write_lines(path, rows):
     path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows), "utf-8")
     return path

@@ -56,6 +56,7 @@ OPS = {
     "ConstantOfShape": lambda a, s: np.full(s.astype(int), numpy_helper.to_array(a["value"])[0]),
     "Constant": lambda a: numpy_helper.to_array(a["value"]), "Range": lambda a, x, y, z: np.arange(x, y, z),
     "Gather": lambda a, x, i: np.take(x, i, axis=a.get("axis", 0)), "Reshape": _reshape,
+    "GatherElements": lambda a, x, i: np.take_along_axis(x, i, axis=a.get("axis", 0)),
     "Transpose": lambda a, x: np.transpose(x, a["perm"]), "Unsqueeze": _unsqueeze,
     "Squeeze": lambda a, x, axes: np.squeeze(x, tuple(int(i) for i in axes)), "Split": _split,
     "Slice": lambda a, *x: _slice(*x), "Softmax": lambda a, x: _softmax(x, a.get("axis", -1)),

@@ -101,6 +101,39 @@ public sealed class LivePageTests(Chromium chromium) : PageTest(chromium)
     }
 
     [Fact]
+    public async Task Page_ModalitiesThatComeAndGo_ShowsWhatCountedAndWhatWasRecovered()
+    {
+        var whole = Writer.Entry("u1") with
+        {
+            Weights = new Dictionary<string, float> { ["text"] = 0.5f, ["audio"] = 0.3f, ["face"] = 0.2f },
+            Availability = ["text", "audio", "face"],
+            Recovered = [],
+        };
+        await Writer.WriteAsync(whole, whole with { UtteranceId = "u2", Text = "", Availability = ["audio"], Recovered = ["text", "face"], StartMs = 4000, EndMs = 7000 });
+        await OpenAsync();
+
+        await CountAsync(Page.Locator(".weight[data-id='u1'] rect"), 3);
+        await CountAsync(Page.Locator(".weight[data-id='u2'] rect[data-recovered]"), 2);
+        await CountAsync(Page.Locator(".weight[data-id='u2'] rect[data-recovered][data-modality=audio]"), 0);
+        // The three lie on one another and fill the bed.
+        var bed = await Page.Locator(".weights .river-bed").BoundingBoxAsync();
+        foreach (var (name, weight) in whole.Weights)
+        {
+            var box = await Page.Locator($".weight[data-id='u2'] rect[data-modality={name}]").First.BoundingBoxAsync();
+            Assert.Equal(weight, box!.Height / bed!.Height, 0.02);
+        }
+
+        // An utterance of voice alone brings no words; nobody withheld them.
+        await ReadsAsync(Row("u2"), "No words.");
+        await Row("u2").ClickAsync();
+        await ReadsAsync(Page.Locator("#detail .weights-bars"), "text recovered");
+        await ReadsAsync(Page.Locator("#detail .weights-bars"), "face recovered");
+        await ReadsAsync(Page.Locator("#detail .facts"), "Recoveredtext, face");
+        await Row("u1").ClickAsync();
+        await ReadsAsync(Page.Locator("#detail .facts"), "Recoverednone");
+    }
+
+    [Fact]
     public async Task Page_WithoutAClock_LaysUtterancesOutBySequence()
     {
         await Writer.WriteAsync([.. Enumerable.Range(1, 5).Select(i => Writer.Entry($"u{i}") with { StartMs = null, EndMs = null })]);

@@ -120,7 +120,7 @@ public sealed class DeliveryLedger
         }
 
         return entry.Status is EntryStatus.Provisional or EntryStatus.Retracted ? $"is {entry.Status}"
-            : entry.Text is not null && entry.Text != expected.Text ? "has the text of another version"
+            : entry.Text is not null && entry.Text != (expected.Text ?? "") ? "has the text of another version"
             : scored is null ? null
             : entry.Label != scored.Label ? "has another label"
             : !SameProbabilities(entry, scored) ? "has other probabilities"

@@ -40,11 +40,20 @@ internal static class TinyBundle
 
     public static ScoreRequest Whole(ContextRow[] rows) => new() { Rows = rows, Scored = [.. Enumerable.Range(0, rows.Length)] };
 
-    /// <summary>A copy of the bundle with its manifest changed.</summary>
-    public static string Copy(Action<JsonObject>? change = null)
+    /// <summary>A copy whose graph has the served outputs alone, as bundles had before there were others.</summary>
+    public static string CopyServedOnly()
+    {
+        var graph = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Inference", "Assets", "tiny-context-served-only.onnx"));
+        var copy = Copy(manifest => manifest["files"]!["context.onnx"] = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(graph)));
+        File.WriteAllBytes(Path.Combine(copy, "context.onnx"), graph);
+        return copy;
+    }
+
+    /// <summary>A copy of the bundle, or of another one, with its manifest changed.</summary>
+    public static string Copy(Action<JsonObject>? change = null, string? from = null)
     {
         var copy = System.IO.Directory.CreateDirectory(Path.Combine(Copies.Value, Guid.NewGuid().ToString("N"))).FullName;
-        foreach (var file in System.IO.Directory.GetFiles(Directory))
+        foreach (var file in System.IO.Directory.GetFiles(from ?? Directory))
         {
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         }
@@ -60,4 +69,4 @@ internal sealed record TinyExpected(Dictionary<string, int[]> Tokens, TinyRow[] 
 
 internal sealed record TinyRow(int Speaker, string? Text, float[]? Audio, float[]? TextDescriptor);
 
-internal sealed record TinyScore(float[] Probabilities, float[] Weights, int[]? PredictionSet);
+internal sealed record TinyScore(float[] Probabilities, float[] Weights, int[]? PredictionSet, float[][] Heads, float[][] Joint);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using EmoStream.Cli.Evaluate.Compare;
 
 namespace EmoStream.Cli.Evaluate.Report;
 
@@ -7,4 +8,5 @@ namespace EmoStream.Cli.Evaluate.Report;
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(EvaluationReport))]
 [JsonSerializable(typeof(PredictionLine))]
+[JsonSerializable(typeof(ComparisonReport))]
 internal sealed partial class EvaluateJson : JsonSerializerContext;

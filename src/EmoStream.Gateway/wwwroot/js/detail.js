@@ -2,7 +2,7 @@
 import { $, h, style } from "./dom.js";
 import { swatch } from "./patterns.js";
 import { modality } from "./palette.js";
-import { clock, percent } from "./store.js";
+import { clock, percent, said } from "./store.js";
 import { weighted } from "./weights.js";
 
 export class Detail {
@@ -39,7 +39,7 @@ export class Detail {
         h("b", {}, this.#store.speaker(entry.speakerId)?.name ?? entry.utteranceId),
         h("span", { class: "quiet" }, this.#when(entry)),
         h("span", { class: `badge badge-${entry.status}` }, entry.status)),
-      h("blockquote", { class: retracted || !entry.text ? "quiet" : "" }, retracted ? "Removed by the source: no text and no scores remain." : entry.text ?? "Text is not allowed by the policy."),
+      h("blockquote", { class: retracted || !entry.text ? "quiet" : "" }, retracted ? "Removed by the source: no text and no scores remain." : said(entry)),
       !retracted && entry.label ? h("p", { class: "verdict" },
         swatch(look.colour, look.pattern, look.code, look.ink), h("b", {}, entry.label), h("span", {}, `confidence ${percent(entry.confidence)}`)) : null,
       !retracted && entry.label ? this.#probabilities(entry) : null,

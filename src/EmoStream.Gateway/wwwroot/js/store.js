@@ -82,3 +82,9 @@ export function verdict(entry) {
   if (entry.status === "retracted") return "retracted";
   return entry.label ? `${entry.label} ${percent(entry.confidence)}` : "not scored";
 }
+
+/** What was said, or why there are no words: the policy keeps back null, an utterance of voice and face alone brings none. */
+export function said(entry) {
+  if (entry.status === "retracted") return "Removed by the source.";
+  return entry.text ? entry.text : entry.text === "" ? "No words." : "Text is not allowed by the policy.";
+}

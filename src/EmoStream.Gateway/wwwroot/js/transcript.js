@@ -1,6 +1,6 @@
 // The transcript: blocks of rows; a block out of sight keeps its height and gives up its rows.
 import { $, h, set, style } from "./dom.js";
-import { clock, percent } from "./store.js";
+import { clock, percent, said } from "./store.js";
 import { swatch } from "./patterns.js";
 
 const BLOCK = 40;
@@ -142,7 +142,7 @@ export class Transcript {
     h("span", { class: "row-label" },
       entry.label && !retracted ? [swatch(look.colour, look.pattern, look.code, look.ink), h("span", {}, `${entry.label} ${percent(entry.confidence)}`)] : h("span", { class: "quiet" }, retracted ? "" : "not scored"),
       entry.status === "final" ? null : h("span", { class: `badge badge-${entry.status}` }, entry.status)),
-    h("p", { class: retracted || !entry.text ? "row-text quiet" : "row-text" }, retracted ? "Removed by the source." : entry.text ?? "Text is not allowed by the policy."));
+    h("p", { class: retracted || !entry.text ? "row-text quiet" : "row-text" }, said(entry)));
   }
 }
 

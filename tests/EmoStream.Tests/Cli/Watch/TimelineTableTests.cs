@@ -65,6 +65,43 @@ public sealed class TimelineTableTests
         => Assert.StartsWith(time, TimelineTable.Line(Entry(0, change: 1, label: "joy") with { StartMs = startMs }), StringComparison.Ordinal);
 
     [Fact]
+    public void Whole_SeveralModalities_ShowsWhatEachCountedAndWhatWasRecovered()
+    {
+        var model = new TimelineModel();
+        model.Apply(Entry(0, change: 1, label: "joy") with
+        {
+            Weights = new Dictionary<string, float> { ["face"] = 0.12f, ["audio"] = 0.27f, ["text"] = 0.61f },
+            Recovered = ["face"],
+        });
+        model.Apply(Entry(1, change: 2, label: "joy") with { Weights = new Dictionary<string, float> { ["text"] = 1 } });
+
+        using var output = new StringWriter();
+        new Terminal(output, TextWriter.Null).Out.Write(TimelineTable.Whole(model));
+
+        Assert.Contains("│ T 61 A 27 (F 12) │", output.ToString());
+        Assert.Contains("│ T 100            │", output.ToString());
+        Assert.Contains(" T 61 A 27 (F 12) | text", TimelineTable.Line(model.Entries.First()));
+        Assert.DoesNotContain("T 100", TimelineTable.Line(model.Entries.Last()));
+    }
+
+    [Fact]
+    public void Screen_SeveralModalities_StaysWithinItsWidth()
+    {
+        var model = new TimelineModel();
+        model.Apply(Entry(0, change: 1, label: "joy") with
+        {
+            Text = string.Join(' ', Enumerable.Repeat("words", 40)),
+            Weights = new Dictionary<string, float> { ["audio"] = 0.27f, ["text"] = 0.73f },
+        });
+
+        using var output = new StringWriter();
+        new Terminal(output, TextWriter.Null).Out.Write(TimelineTable.Screen(model, "caption", width: 120, height: 20));
+
+        Assert.Contains("T 73 A 27", output.ToString());
+        Assert.All(output.ToString().Split('\n'), line => Assert.True(line.Length <= 120, $"{line.Length} wide"));
+    }
+
+    [Fact]
     public void ColorOf_UnknownLabel_IsStable() => Assert.Equal(LabelStyle.ColorOf("boredom"), LabelStyle.ColorOf("boredom"));
 
     private static TimelineEntry Entry(int sequence, long change, string? label) => new()

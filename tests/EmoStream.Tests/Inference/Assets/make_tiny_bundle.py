@@ -35,6 +35,10 @@ U = weights(HEAD, len(LABELS))
 OUT_W = weights(HEAD, len(LABELS))
 SAME_SPEAKER = 0.7
 DISTANCE = weights(WINDOW + LOOK_AHEAD + 1, scale=.5)  # by t - t' + LOOK_AHEAD
+JOINT = 3
+diagnostic = np.random.default_rng(20240211)  # of its own: the numbers of what is served stay as they are
+HEADS = {m: diagnostic.standard_normal((HEAD, len(LABELS))).astype(np.float32) for m in W}
+INTO_JOINT = {m: diagnostic.standard_normal((HEAD, JOINT)).astype(np.float32) for m in W}
 
 
 class Graph:
@@ -87,7 +91,8 @@ def text_encoder(path):
            [("descriptor", TensorProto.FLOAT, ["batch", DESCRIPTOR])])
 
 
-def context(path):
+def context(path, diagnostics=True):
+    """Without diagnostics the graph has the served outputs alone."""
     g = Graph()
     flags = g("Cast", "available", to=TensorProto.FLOAT)
     alpha = {m: g("Gather", flags, i64(i), axis=2) for i, m in enumerate(W)}
@@ -110,10 +115,17 @@ def context(path):
     w = g("Mul", g("Softmax", gate, axis=-1), flags, out="weights")
     fused = g("Add", *[g("Mul", modes[m], g("Gather", w, i64(i), axis=2)) for i, m in enumerate(W)])
     g("Add", g("MatMul", c, OUT_W), g("MatMul", fused, U), out="logits")
+    outputs = [("logits", TensorProto.FLOAT, ["batch", "rows", len(LABELS)]), ("weights", TensorProto.FLOAT, ["batch", "rows", 2])]
+    if diagnostics:  # each modality's own head, and its unit vector in the joint space
+        heads = [g("MatMul", g("Add", modes[m], c), HEADS[m]) for m in W]
+        joint = [g("LpNormalization", g("MatMul", g("Add", modes[m], c), INTO_JOINT[m]), axis=-1, p=2) for m in W]
+        g("Concat", *[g("Unsqueeze", h, i64(2)) for h in heads], axis=2, out="single")
+        g("Concat", *[g("Unsqueeze", j, i64(2)) for j in joint], axis=2, out="joint")
+        outputs += [("single", TensorProto.FLOAT, ["batch", "rows", 2, len(LABELS)]), ("joint", TensorProto.FLOAT, ["batch", "rows", 2, JOINT])]
     g.save(path, [("text", TensorProto.FLOAT, ["batch", "rows", DESCRIPTOR]), ("audio", TensorProto.FLOAT, ["batch", "rows", AUDIO]),
                   ("available", TensorProto.BOOL, ["batch", "rows", 2]), ("speaker", TensorProto.INT64, ["batch", "rows"]),
                   ("present", TensorProto.BOOL, ["batch", "rows"]), ("look_ahead", TensorProto.INT64, [])],
-           [("logits", TensorProto.FLOAT, ["batch", "rows", len(LABELS)]), ("weights", TensorProto.FLOAT, ["batch", "rows", 2])])
+           outputs)
 
 
 def softmax(x):
@@ -145,7 +157,11 @@ def reference_scores(rows, calibration):
         p = softmax(logits / calibration["temperatures"].get(key, 1.0))
         threshold = calibration["conformal"]["thresholds"].get(key)
         chosen = None if threshold is None else [int(i) for i in np.argsort(-p) if p[i] >= threshold]
-        scores.append({"probabilities": p.tolist(), "weights": w.tolist(), "predictionSet": chosen})
+        inner = [(c if z is None else z + c) for z in modes[t]]
+        joint = [z @ INTO_JOINT[m] for m, z in zip(W, inner)]
+        scores.append({"probabilities": p.tolist(), "weights": w.tolist(), "predictionSet": chosen,
+                       "heads": [(z @ HEADS[m]).tolist() for m, z in zip(W, inner)],
+                       "joint": [(j / np.linalg.norm(j)).tolist() for j in joint]})
     return scores
 
 
@@ -153,6 +169,7 @@ def main():
     OUT.mkdir(exist_ok=True)
     text_encoder(OUT / "text-encoder.onnx")
     context(OUT / "context.onnx")
+    context(HERE / "tiny-context-served-only.onnx", diagnostics=False)
     (OUT / "vocab.txt").write_text("\n".join(WORDS) + "\n")
     calibration = {"temperatures": {"text": 2.0, "audio": 0.5}, "conformal": {"coverage": 0.9, "thresholds": {"text": 0.3, "text+audio": 0.2}}}
     manifest = {

@@ -30,7 +30,12 @@ public sealed class ModelBundleTests
     [InlineData("modalities[1].dimension", "-4", "manifest.json: modalities[1].dimension: expected 1 to 65536, found '-4'.")]
     [InlineData("modalities[1].featureSpace", "\"audio\"", "manifest.json: modalities[1].featureSpace: expected name@version")]
     [InlineData("modalities[1].featureSpace", "\"text/tiny@1\"", "manifest.json: modalities[1].featureSpace: expected a space that was not listed before")]
-    [InlineData("modalities[0].encoder.tokenizer", "\"spm\"", "manifest.json: modalities[0].encoder.tokenizer: expected wordpiece, found 'spm'.")]
+    [InlineData("modalities[0].encoder.tokenizer", "\"spm\"", "manifest.json: modalities[0].encoder.tokenizer: expected one of wordpiece, bpe, sentencepiece, found 'spm'.")]
+    [InlineData("modalities[0].encoder.merges", "\"merges.txt\"", "manifest.json: modalities[0].encoder.merges: expected nothing: it belongs to bpe, and the tokenizer is wordpiece, found 'merges.txt'.")]
+    [InlineData("modalities[0].encoder.prefixSpace", "true", "manifest.json: modalities[0].encoder.prefixSpace: expected nothing: it belongs to bpe")]
+    [InlineData("modalities[0].encoder.ids", "{\"first\":0,\"last\":2,\"unknown\":3}", "manifest.json: modalities[0].encoder.ids: expected nothing: it belongs to sentencepiece")]
+    [InlineData("modalities[0].encoder.ids", "{\"first\":0,\"last\":2}", "manifest.json: JSON deserialization for type")]
+    [InlineData("modalities[0].encoder.tokenizer", "\"bpe\"", "manifest.json: modalities[0].encoder.lowercase: expected nothing: it belongs to wordpiece, and the tokenizer is bpe")]
     [InlineData("modalities[0].encoder.maxTokens", "2", "manifest.json: modalities[0].encoder.maxTokens: expected 3 to 8192, found '2'.")]
     [InlineData("modalities[0].encoder.vocabulary", "\"words.txt\"", "manifest.json: modalities[0].encoder.vocabulary: expected a file that \"files\" lists")]
     [InlineData("context.window", "-1", "manifest.json: context.window: expected 0 to 512, found '-1'.")]
@@ -48,6 +53,26 @@ public sealed class ModelBundleTests
         var directory = TinyBundle.Copy(manifest => Set(manifest, member, JsonNode.Parse(json)));
 
         Assert.StartsWith(expected, Failure(directory), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"tokenizer":"bpe"}""", "merges: expected a file that \"files\" lists with its hash, found ''.")]
+    [InlineData("""{"tokenizer":"bpe","merges":"merges.txt"}""", "merges: expected a file that \"files\" lists with its hash, found 'merges.txt'.")]
+    [InlineData("""{"tokenizer":"sentencepiece"}""", "ids: expected first, last, unknown and offset, none below 0, found ''.")]
+    [InlineData("""{"tokenizer":"sentencepiece","ids":{"first":-1,"last":2,"unknown":3}}""", "ids: expected first, last, unknown and offset, none below 0")]
+    public void Load_TokenizerWithoutWhatItNeeds_SaysWhat(string changes, string expected)
+    {
+        var directory = TinyBundle.Copy(manifest =>
+        {
+            var encoder = manifest["modalities"]![0]!["encoder"]!.AsObject();
+            encoder.Remove("lowercase");
+            foreach (var (member, value) in JsonNode.Parse(changes)!.AsObject())
+            {
+                encoder[member] = value!.DeepClone();
+            }
+        });
+
+        Assert.StartsWith($"manifest.json: modalities[0].encoder.{expected}", Failure(directory), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -77,7 +102,7 @@ public sealed class ModelBundleTests
             manifest["training"] = JsonNode.Parse("""{"seed":7,"epochs":3,"metrics":{"f1":0.5}}""");
         })).Manifest;
 
-        Assert.Equal(("", 0, true, 0), (manifest.Description, manifest.Context!.LookAhead, manifest.Modalities[0].Encoder!.Lowercase, manifest.Sources.Length));
+        Assert.Equal(("", 0, null, 0), (manifest.Description, manifest.Context!.LookAhead, manifest.Modalities[0].Encoder!.Lowercase, manifest.Sources.Length));
         Assert.Equal((7, "", 3), (manifest.Training!.Seed, manifest.Training.Revision, manifest.Training.More!["epochs"].GetInt32()));
         Assert.Empty(manifest.Training.Data);
     }

@@ -22,7 +22,15 @@ public sealed class TextTokenizerTests
     [InlineData("  great\t\r\n")]
     [InlineData("gr\u00e9at")]
     [InlineData("gre\u0301at")]
+    [InlineData("\u200bgre\u00adat\ufeff\u0085")]
     public void Encode_CaseBlanksAccents_MakeNoDifference(string text) => Assert.Equal([2, 19, 3], _tokenizer.Encode(text));
+
+    [Theory]
+    [InlineData("great\tgreat")]
+    [InlineData("great\r\ngreat")]
+    [InlineData("great\u00a0great")]
+    [InlineData("great\u2028great")]
+    public void Encode_WordsApart_StayApart(string text) => Assert.Equal([2, 19, 19, 3], _tokenizer.Encode(text));
 
     [Theory]
     [InlineData("\ud83d\ude00")]

@@ -1,3 +1,4 @@
+using EmoStream.Contracts.Inference;
 using EmoStream.Inference.Bundle;
 using EmoStream.Inference.Scoring;
 
@@ -47,5 +48,5 @@ public sealed class CalibrationTests
     [InlineData(float.NaN)]
     [InlineData(float.PositiveInfinity)]
     public void Apply_LogitThatIsNotFinite_Throws(float logit)
-        => Assert.Throws<InvalidOperationException>(() => _calibration.Apply([0, logit, 0], Both, []));
+        => Assert.Throws<UnscorableException>(() => _calibration.Apply([0, logit, 0], Both, []));
 }

@@ -30,6 +30,37 @@ public sealed class OnnxScorerTests : IDisposable
     }
 
     [Fact]
+    public void Diagnose_WholeConversation_EqualsTheReferenceAndChangesNoScore()
+    {
+        ScoreRequest[] batch = [TinyBundle.Whole(TinyBundle.Rows()[..3]), TinyBundle.Whole(TinyBundle.Rows())];
+        var served = _scorer.Score(batch);
+
+        var replies = _scorer.Diagnose(batch, out var diagnoses);
+
+        Assert.Equal(served[1].Scores.Select(score => score.Probabilities), replies[1].Scores.Select(score => score.Probabilities));
+        Assert.Equal(3, diagnoses[0].Length);
+        foreach (var (expected, actual) in TinyBundle.Expected.Scores.Zip(diagnoses[1]))
+        {
+            for (var m = 0; m < 2; m++)
+            {
+                AssertClose(expected.Heads[m], actual.Heads![m], 2e-3f);
+                AssertClose(expected.Joint[m], actual.Joint![m], 2e-3f);
+            }
+        }
+    }
+
+    [Fact]
+    public void Diagnose_GraphWithServedOutputsAlone_HasNone()
+    {
+        using var scorer = TinyBundle.Open(TinyBundle.CopyServedOnly());
+
+        var replies = scorer.Diagnose([TinyBundle.Whole(TinyBundle.Rows())], out var diagnoses);
+
+        Assert.Equal(TinyBundle.Expected.Scores.Length, replies[0].Scores.Length);
+        Assert.All(diagnoses[0], diagnosis => Assert.Equal((null, null), (diagnosis.Heads, diagnosis.Joint)));
+    }
+
+    [Fact]
     public void Score_NewRows_ReturnsTheirDescriptorsInFloat16()
     {
         var descriptors = _scorer.Score([TinyBundle.Whole(TinyBundle.Rows())])[0].Descriptors;

@@ -2,6 +2,7 @@ using EmoStream.Contracts;
 using EmoStream.Contracts.Events;
 using EmoStream.Contracts.Inference;
 using EmoStream.Contracts.Timeline;
+using EmoStream.Inference.Scoring;
 using EmoStream.Silo.Conversations;
 using EmoStream.Silo.Policy;
 using EmoStream.Timeline.Commit;
@@ -25,8 +26,19 @@ internal sealed class ConversationHarness
     private byte[] _grain = [];
     private Conversation _conversation;
 
+    private readonly Func<ScoreRequest, ScoreReply> _score;
+
+    /// <summary>A conversation that the real scorer scores.</summary>
+    public ConversationHarness(IScorer scorer)
+    {
+        Model = scorer.Description;
+        _score = request => scorer.Score([request])[0];
+        _conversation = Open();
+    }
+
     public ConversationHarness(int window = 3, int lookAhead = 0)
     {
+        _score = Score;
         Model = new()
         {
             Bundle = "fake@1",
@@ -50,6 +62,12 @@ internal sealed class ConversationHarness
     public int StoredRows => _rows.Count;
 
     public int Encoded { get; private set; }
+
+    /// <summary>Rows of the largest request.</summary>
+    public int MostRows { get; private set; }
+
+    /// <summary>Utterances that the model refused to score.</summary>
+    public int Unscored { get; private set; }
 
     /// <summary>Whether the last batch wrote an entry.</summary>
     public bool Committed { get; private set; }
@@ -84,15 +102,23 @@ internal sealed class ConversationHarness
 
     private void Commit()
     {
+        var scoring = new Scoring(_conversation, Ask, TimeProvider.System, DateTimeOffset.UnixEpoch);
         foreach (var job in _conversation.ScoreJobs())
         {
-            if (Refuses(job.ToRequest())) _conversation.GiveUp(job);
-            else _conversation.Accept(job, Score(job.ToRequest()), inferenceMs: 1, takenAt: DateTimeOffset.UnixEpoch);
+            var run = scoring.RunAsync(job);
+            Assert.True(run.IsCompletedSuccessfully); // nothing here is asynchronous
+            Unscored += scoring.Unscored;
         }
 
         if (_conversation.ToCommit() is not { } commit) return;
         Committed |= commit.Entries.Count > 0;
         Store(commit);
+    }
+
+    private ValueTask<ScoreReply> Ask(ScoreRequest request)
+    {
+        MostRows = Math.Max(MostRows, request.Rows.Length);
+        return Refuses(request) ? ValueTask.FromException<ScoreReply>(new UnscorableException("refused")) : new(_score(request));
     }
 
     public static UtteranceEvent Said(string id, string text, string speaker = "s1") =>

@@ -223,4 +223,46 @@ public sealed class ConversationTests
         Assert.Equal(("poison", null, EntryStatus.Final), (c.Entries["u1"].Text, c.Entries["u1"].Label, c.Entries["u1"].Status));
         Assert.NotNull(c.Entries["u2"].Label);
     }
+
+    [Fact]
+    public void Unscorable_AmongOthersInOneBatch_OnlyTheOneAtFaultStaysWithoutScore()
+    {
+        var c = new ConversationHarness { Refuses = r => r.Rows.Any(row => row.Input?.Text == "poison") };
+        c.Send((0, Said("u0", "a")), (1, Said("u1", "poison")), (2, Said("u2", "c")), (3, Said("u3", "d")));
+        c.Restart();
+        c.Send((4, Said("u4", "e")));
+
+        var clean = new ConversationHarness();
+        clean.Send((0, Said("u0", "a")), (1, Said("u1", "")), (2, Said("u2", "c")), (3, Said("u3", "d")), (4, Said("u4", "e")));
+        Assert.Equal(1, c.Unscored);
+        Assert.Null(c.Entries["u1"].Label);
+        Assert.All(["u0", "u2", "u3", "u4"], id => Assert.Equal(clean.Entries[id].Probabilities, c.Entries[id].Probabilities));
+    }
+
+    [Fact]
+    public void Unscorable_InItsContextAlone_OnlyThatScoreIsMissing()
+    {
+        // As when a result is not finite: encoding and scoring alone work.
+        var c = new ConversationHarness { Refuses = r => r.Rows.Length > 1 && r.Scored.Contains(1) };
+
+        c.Send((0, Said("u0", "a")), (1, Said("u1", "b")), (2, Said("u2", "c")));
+
+        Assert.Equal((1, null), (c.Unscored, c.Entries["u1"].Label));
+        Assert.All(["u0", "u2"], id => Assert.NotNull(c.Entries[id].Label));
+    }
+
+    [Fact]
+    public void Bundle_WithALargerWindow_RescoresAnOldRevisionAlone()
+    {
+        var c = new ConversationHarness(window: 2);
+        for (var i = 0; i < 12; i++) c.Send((i, Said($"u{i}", $"text {i}")));
+        c.Model = c.Model with { Bundle = "fake@2", Window = 20 };
+        c.Restart();
+
+        // Within the new window, but the old one kept no row of it.
+        c.Send((12, Revised("u1", "other")));
+
+        Assert.Equal(("other", EntryStatus.Revised, "fake@2"), (c.Entries["u1"].Text, c.Entries["u1"].Status, c.Entries["u1"].Bundle));
+        Assert.NotNull(c.Entries["u1"].Label);
+    }
 }
