@@ -80,7 +80,7 @@ def clips(path, count, seed):
             if t == 4:
                 del features["audio" if c % 2 else "face"]
             rows.append({"conversationId": f"c{seed}-{c}", "utteranceId": f"u{t}", "index": t, "speaker": "ab"[t % 2], "startMs": t * 1000,
-                         "endMs": t * 1000 + 900, "features": features, "label": LABELS[y]})
+                         "endMs": t * 1000 + 900, "text": "-", "features": features, "label": LABELS[y]})
     return write_lines(path, rows)
 
 

@@ -67,4 +67,4 @@ def _figures(specialists: list[_Specialist], dialogues: list[Dialogue], counted:
         return {"utterances": 0}
     label, logits = np.concatenate([d.label for d in dialogues])[rows], np.log(np.maximum(p, 1e-12))
     return {"utterances": len(label), **metrics.classification(label, logits),
-            "calibration": {"ece": calibration.ece(p, label), "nll": calibration.nll(logits, label, 1.0)}}
+            "calibration": {"ece": calibration.ece(p, label), "nll": calibration.nll(p, label)}}
