@@ -143,12 +143,13 @@ def test_a_failure_names_the_run_and_its_log(tmp_path, monkeypatch):
     assert [r.done for r in runs] == [True, False, False, False]
 
 
-def test_cancelling_ends_the_workers_and_keeps_what_was_done(tmp_path, monkeypatch):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_cancelling_ends_the_workers_and_keeps_what_was_done(tmp_path, monkeypatch, sent):
     stand_in(tmp_path, monkeypatch, f"""
 import os
 if here.name == 'run-1':
     (here / 'pid').write_text(str(os.getpid()))
-    os.kill(os.getppid(), {int(signal.SIGINT)})
+    os.kill(os.getppid(), {int(sent)})
     time.sleep(600)
 {DONE}""")
     runs, began = waiting(tmp_path, 3), time.monotonic()

@@ -12,7 +12,7 @@ import torch
 from ..config import read_toml
 from ..errors import UserError
 from .folds import make_folds
-from .plan import Plan, Variant, locate, read_plan
+from .plan import TRAINED, Plan, Variant, locate, read_plan
 from .pool import run_all
 from .report import Outcome, write_report
 from .results import Results
@@ -41,7 +41,7 @@ def run(a: argparse.Namespace) -> None:
     reports = {}
     for p in plans:
         outcome = Outcome(p, gather(listed[p.name]), {n: gather(r) for n, r in left_out.items()} if "folds" in p.views else {},
-                          _across(a.across, a.emostream) if "across" in p.views else [], listed[p.name], _setup(a, setting, listed[p.name]))
+                          _across(a.across, a.emostream) if "across" in p.views else [], listed[p.name], _setup(a, setting, p, listed[p.name]))
         reports[p.name] = str(write_report(outcome, out / p.name))
     print(json.dumps({"reports": reports}))
 
@@ -78,10 +78,12 @@ def _across(pairs: list[list[Path]], emostream: str) -> list[tuple[str, str, dic
     return found
 
 
-def _setup(a: argparse.Namespace, setting: Setting, runs: list[Run]) -> dict[str, object]:
+def _setup(a: argparse.Namespace, setting: Setting, plan: Plan, runs: list[Run]) -> dict[str, object]:
     """How the figures were made. Paths stay out: they say nothing elsewhere."""
     forms = Counter(r.variant for r in runs)
-    return {"configuration": a.config.name, "training data": _file(a.data), "development data": _file(a.dev), "forms": len(forms),
+    full = _reference(plan).config
+    settings = ", ".join(f"{table}.{key} = {value}" for table in TRAINED[1:] for key, value in full.get(table, {}).items())
+    return {"configuration": a.config.name, "full model": settings, "training data": _file(a.data), "development data": _file(a.dev), "forms": len(forms),
             "seeds": f"1 to {a.seeds}", "training code": code_digest("train"), "evaluating program": program_digest(a.emostream),
             "git revision": setting.revision}
 

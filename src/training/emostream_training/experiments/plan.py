@@ -67,14 +67,18 @@ def locate(name: str) -> list[Path]:
 
 
 def read_plan(path: Path, config: dict, where: object) -> Plan:
-    """Reads a plan and applies it to `config` (read from `where`); every variant is checked before anything is trained."""
+    """Reads a plan and applies it to `config` (read from `where`); every variant is checked before anything is trained.
+
+    The plan's own `set` changes every variant, the reference too: what all of them have in common.
+    """
     raw = read_toml(path)
-    unknown = set(raw) - {"title", "about", "reference", "views", "variant", "ensemble"}
+    unknown = set(raw) - {"title", "about", "reference", "views", "set", "variant", "ensemble"}
     if unknown:
         raise UserError(f"{path}: unknown key {', '.join(sorted(unknown))}")
     views = tuple(raw.get("views", ()))
     if not views or set(views) - set(VIEWS):
         raise UserError(f"{path}: views must be some of {', '.join(VIEWS)}")
+    config = _changed(config, raw.get("set", {}), path)
     families = {entry.get("name"): _expand(entry, config, path, where) for entry in raw.get("variant", [])}
     whole = next((v.config for v in families.get(raw.get("reference"), ())), None)
     # A change that changes nothing here, such as taking away a part that the configuration does without, is left out.
@@ -96,12 +100,7 @@ def _expand(entry: dict, config: dict, path: Path, where: object) -> list[Varian
     unknown = set(entry) - {"name", "title", "set", "each", "needs"}
     if not isinstance(name, str) or unknown:
         raise UserError(f"{path}: [[variant]] {name or ''}: " + (f"unknown key {', '.join(sorted(unknown))}" if unknown else "lacks a name"))
-    changed = copy.deepcopy(config)
-    for dotted, value in entry.get("set", {}).items():
-        table, _, key = dotted.partition(".")
-        if table not in TRAINED[1:] or not key:
-            raise UserError(f"{path}: [[variant]] {name}: {dotted!r} is not context.KEY, train.KEY or loss.KEY")
-        changed.setdefault(table, {})[key] = value
+    changed = _changed(config, entry.get("set", {}), f"{path}: [[variant]] {name}")
     described = changed["dataset"].get("modalities", [])
     names = [m.get("name") for m in described]
     if set(entry.get("needs", ())) - set(names):
@@ -117,6 +116,17 @@ def _expand(entry: dict, config: dict, path: Path, where: object) -> list[Varian
         one["dataset"]["modalities"] = [m]
         out.append(Variant(f"{name}-{m['name']}", entry.get("title", name).replace("{modality}", m["name"]), one))
     return out
+
+
+def _changed(config: dict, values: dict, where: object) -> dict:
+    """The configuration with values replaced by dotted name."""
+    changed = copy.deepcopy(config)
+    for dotted, value in values.items():
+        table, _, key = dotted.partition(".")
+        if table not in TRAINED[1:] or not key:
+            raise UserError(f"{where}: {dotted!r} is not context.KEY, train.KEY or loss.KEY")
+        changed.setdefault(table, {})[key] = value
+    return changed
 
 
 def check(config: dict, where: object) -> tuple[TrainOptions, ContextOptions, LossOptions, Description]:

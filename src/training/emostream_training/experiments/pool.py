@@ -25,6 +25,7 @@ def run_all(runs: list[Run], jobs: int, say=lambda line: print(line, flush=True)
     if len(waiting) < len(unique):
         say(f"{len(unique) - len(waiting)} of {len(unique)} runs were done before")
     active: dict[subprocess.Popen, tuple[Run, float]] = {}
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by a service or a job system: as by ^C
     began, finished, total, failed = time.monotonic(), 0, len(waiting), None
     try:
         while waiting and failed is None or active:
@@ -44,6 +45,8 @@ def run_all(runs: list[Run], jobs: int, say=lambda line: print(line, flush=True)
     except BaseException:
         _stop(active)
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if failed:
         log = Path(failed.directory) / "log.txt"
         last = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()][-1:] or ["no output"]
