@@ -32,6 +32,7 @@ from .fusion import Fusion
 class ContextOptions:
     """The [context] table of a configuration: the parts of the network and their sizes."""
 
+    members: int = 1             # networks whose answers are averaged
     window: int = 12             # rows back that attention sees; 0: no context
     look_ahead: int = 3          # most rows ahead that it can be asked to see; training draws 0 to this for every batch
     layers: int = 1              # attention layers over a modality's own rows; each adds `window` to the receptive field
@@ -51,19 +52,28 @@ class ContextOptions:
     def __post_init__(self):
         if self.absent not in ("token", "zero"):
             raise UserError(f"absent must be token or zero, not {self.absent!r}")
-        if self.layers < 1 or self.heads < 1 or self.width % self.heads:
-            raise UserError("layers and heads must be positive, width a multiple of heads")
+        if min(self.members, self.layers, self.heads) < 1 or self.width % self.heads:
+            raise UserError("members, layers and heads must be positive, width a multiple of heads")
         if min(self.window, self.look_ahead, self.joint, self.speaker_window) < 0:
             raise UserError("window, look_ahead, joint and speaker_window must not be negative")
 
 
-class Output(NamedTuple):
-    """logits and weights are served, single and joint are for evaluation, the rest feeds the training's losses."""
+class Scores(NamedTuple):
+    """What the model says: logits and weights are served, single and joint are for evaluation."""
 
     logits: torch.Tensor     # [batch, rows, classes]
     weights: torch.Tensor    # [batch, rows, modalities], sum 1 over those that take part
     single: torch.Tensor     # [batch, rows, modalities, classes]: each modality's own head, on its descriptor or what stands in
-    joint: torch.Tensor      # [batch, rows, modalities, joint], unit length where available
+    joint: torch.Tensor      # [batch, rows, modalities, joint * members], unit length where available
+
+
+class Output(NamedTuple):
+    """What one member says: as Scores, and what the training's losses compare."""
+
+    logits: torch.Tensor
+    weights: torch.Tensor
+    single: torch.Tensor
+    joint: torch.Tensor
     context: torch.Tensor    # z, [batch, rows, modalities, width]
     recovered: torch.Tensor  # r, [batch, rows, modalities, width]
 
@@ -94,29 +104,19 @@ def relative(modality: Modality, o: ContextOptions) -> bool:
     return modality.speaker_relative and o.speaker_window > 0
 
 
-class ContextModel(nn.Module):
-    """See the module's comment; inputs and outputs as in `forward`."""
+class Network(nn.Module):
+    """One member of the model: the steps of the module's comment; inputs as in ContextModel.forward."""
 
     def __init__(self, modalities: tuple[Modality, ...], classes: int, options: ContextOptions):
         super().__init__()
         o = self.options = options
-        self.modalities, self.classes = modalities, classes
         self.modes = nn.ModuleList(Mode(m, len(modalities) - 1, classes, o) for m in modalities)
         self.fusion = Fusion(len(modalities), classes, o.width, o.width // 2, o.adaptive)
         self.classify = nn.Sequential(nn.Dropout(o.dropout), nn.LayerNorm(o.width), nn.Linear(o.width, o.width), nn.GELU(),
                                       nn.Dropout(o.dropout), nn.Linear(o.width, classes))
 
-    @property
-    def receptive_field(self) -> int:
-        """How many earlier rows a score depends on."""
-        o = self.options
-        return (o.window * (o.layers + (o.cross and len(self.modalities) > 1))
-                + (o.speaker_window if any(relative(m, o) for m in self.modalities) else 0))
-
     def forward(self, inputs: list[torch.Tensor], available: torch.Tensor, speaker: torch.Tensor, present: torch.Tensor,
                 look_ahead: torch.Tensor) -> Output:
-        """inputs: per modality float32 [b, r, dim]; available bool [b, r, m]; speaker int64 [b, r]; present bool [b, r]
-        (false = padding); look_ahead int64 scalar, 0..options.look_ahead."""
         o, sight = self.options, Sight.of(speaker)
         relation = sight.relation(o.window, o.look_ahead)
         ahead, back = sight.within(o.window, look_ahead), sight.within(o.window, 0)
@@ -164,6 +164,30 @@ class ContextModel(nn.Module):
             others = (joint * own).sum(2, keepdim=True) - joint * own
             known = torch.cat([others / (own.sum(2, keepdim=True) - own).clamp(min=1.0), context], dim=-1)
         return torch.stack([mode.recover(known[:, :, m]) for m, mode in enumerate(self.modes)], 2)
+
+
+class ContextModel(nn.Module):
+    """The mean over its members, which are trained on the same batches, each for itself; see the module's comment."""
+
+    def __init__(self, modalities: tuple[Modality, ...], classes: int, options: ContextOptions):
+        super().__init__()
+        self.modalities, self.classes, self.options = modalities, classes, options
+        self.members = nn.ModuleList(Network(modalities, classes, options) for _ in range(options.members))
+
+    @property
+    def receptive_field(self) -> int:
+        """How many earlier rows a score depends on."""
+        o = self.options
+        return (o.window * (o.layers + (o.cross and len(self.modalities) > 1))
+                + (o.speaker_window if any(relative(m, o) for m in self.modalities) else 0))
+
+    def forward(self, inputs: list[torch.Tensor], available: torch.Tensor, speaker: torch.Tensor, present: torch.Tensor,
+                look_ahead: torch.Tensor) -> Scores:
+        """inputs: per modality float32 [b, r, dim]; available bool [b, r, m]; speaker int64 [b, r]; present bool [b, r]
+        (false = padding); look_ahead int64 scalar, 0..options.look_ahead."""
+        outs = [member(inputs, available, speaker, present, look_ahead) for member in self.members]
+        logits, weights, single = (sum(getattr(o, name) for o in outs) / len(outs) for name in ("logits", "weights", "single"))
+        return Scores(logits, weights, single, torch.cat([o.joint for o in outs], -1) * len(outs)**-0.5)
 
     def describe(self) -> dict:
         """What is needed to build the same model again."""

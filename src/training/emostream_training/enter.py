@@ -7,7 +7,7 @@ from torch import nn
 
 from .dataset import Modality
 
-FAR = 5.0        # standardised values of a transformed modality are clipped here
+FAR = 5.0        # standardised values are clipped here where they are statistics: transformed, or compared with a speaker's past
 PRIOR = 3.0      # the speaker's statistics start as if this many average utterances had been heard
 FLOOR = 0.05     # least variance of a speaker
 
@@ -15,7 +15,7 @@ FLOOR = 0.05     # least variance of a speaker
 class Enter(nn.Module):
     """Transform, standardise, set beside the speaker's own past, project.
 
-    transform = "log" (statistics over many orders of magnitude): sign(x) log(1 + |x|/unit), clipped to ±5 once standardised.
+    transform = "log" (statistics over many orders of magnitude): sign(x) log(1 + |x|/unit).
     speaker_relative: a, and beside it (a - mu) / sqrt(max(var, .05)) with mu = S1/(n+3), var = (S2+3)/(n+3) - mu^2 over the
     n earlier utterances of the same speaker that the caller lets it see: what is unusual for this voice or face.
     """
@@ -48,7 +48,7 @@ class Enter(nn.Module):
         earlier ones of the speaker that have the modality. Returns [b, r, width]."""
         nothing = torch.zeros_like(x)
         x = (self.transformed(torch.where(has, x, nothing)) - self.mean) * self.scale
-        x = torch.where(has, x.clamp(-FAR, FAR) if self.log else x, nothing)
+        x = torch.where(has, x.clamp(-FAR, FAR) if self.log or self.relative else x, nothing)
         if self.training and self.noise:
             x = x + torch.randn_like(x) * self.noise
         if self.relative:

@@ -19,7 +19,6 @@ class LossOptions:
     label_guided: float = 0.0        # guided NCE: the same with every utterance of the label as a positive
     teach: float = 0.0               # guided NCE: the modality that knows better is a stop-gradient teacher of the other
     recover: float = 0.5             # what stands in for a dropped modality against what it was
-    distil: float = 0.0              # prediction with dropped modalities against the one with all of them
     trust: float = 0.5               # guided fusion: weights against which modality (recovered ones too) was right
     doubt: float = 0.5               # what stands in counts so much there: it looks better in training than it is
     collapse: float = 0.1            # no fusion weight above `ceiling`
@@ -79,9 +78,6 @@ class Loss(nn.Module):
                     loss = loss + o.recover * F.mse_loss(part.recovered[:, :, m][gone], full.context[:, :, m][gone].detach())
                 if o.single:
                     loss = loss + self.single(part, m, gone, label)
-        if part is not None and o.distil:
-            teacher = full.logits[present].detach().log_softmax(-1)
-            loss = loss + o.distil * F.kl_div(part.logits[present].log_softmax(-1), teacher, reduction="batchmean", log_target=True)
         if given.shape[-1] > 1:
             loss = loss + self.between(full, given, label) + sum(self.weighing(v, own[present], present, label) for v, own in views) / len(views)
         return loss

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from . import metrics
-from .context import ContextModel, Output
+from .context import ContextModel, Scores
 from .dataset import Dialogue
 from .missing import RATES, at_rate, only
 
@@ -41,8 +41,8 @@ def collate(dialogues: list[Dialogue], names: list[str]) -> Batch:
 
 
 @torch.no_grad()
-def outputs(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0) -> list[Output]:
-    """Everything the model says, per dialogue: arrays of Output without the batch axis."""
+def outputs(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0) -> list[Scores]:
+    """Everything the model says, per dialogue: arrays of Scores without the batch axis."""
     model.eval()
     names, out = [m.name for m in model.modalities], {}
     order = sorted(range(len(dialogues)), key=lambda i: len(dialogues[i]))
@@ -50,7 +50,7 @@ def outputs(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0)
         some = order[start: start + TOGETHER]
         b = collate([dialogues[i] for i in some], names)
         whole = model(b.inputs, b.available, b.speaker, b.present, torch.tensor(look_ahead))
-        out.update({i: Output(*(x[j, : len(dialogues[i])].numpy() for x in whole)) for j, i in enumerate(some)})
+        out.update({i: Scores(*(x[j, : len(dialogues[i])].numpy() for x in whole)) for j, i in enumerate(some)})
     model.train()
     return [out[i] for i in range(len(dialogues))]
 

@@ -40,12 +40,13 @@ class TrainOptions:
 
 def enter(model: ContextModel, dialogues: list[Dialogue], noise: float) -> None:
     """Fits the entry of every modality to the training utterances that have it."""
-    for i, (modality, mode) in enumerate(zip(model.modalities, model.modes)):
+    for i, modality in enumerate(model.modalities):
         rows = np.concatenate([d.features[modality.name][d.available[:, i]] for d in dialogues])
         if len(rows) < 2:
             raise UserError(f"the training data has {len(rows)} utterances with features.{modality.name}; leave it out")
-        mode.enter.fit(rows)
-        mode.enter.noise = noise
+        for member in model.members:
+            member.modes[i].enter.fit(rows)
+            member.modes[i].enter.noise = noise
 
 
 def train(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description: Description, train_file: Path,
@@ -84,8 +85,9 @@ def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description:
     names = [m.name for m in description.modalities]
     model = ContextModel(description.modalities, len(description.labels), sizes)
     enter(model, data, o.noise)
-    loss_of = Loss(parts, torch.from_numpy(np.bincount(np.concatenate([d.label for d in data]), minlength=model.classes)))
-    everything = nn.ModuleList([model, loss_of])
+    counts = torch.from_numpy(np.bincount(np.concatenate([d.label for d in data]), minlength=model.classes))
+    parts_of = [Loss(parts, counts) for _ in model.members]
+    everything = nn.ModuleList([model, *parts_of])
     groups = [{"params": [p for p in everything.parameters() if p.ndim > 1], "weight_decay": o.weight_decay},
               {"params": [p for p in everything.parameters() if p.ndim <= 1], "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=o.learning_rate)
@@ -114,15 +116,16 @@ def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description:
                 group["lr"] = learning_rate(o, step, total)
             look_ahead = torch.randint(0, sizes.look_ahead + 1, ())
             kept = drop_modalities(b.available, o.modality_dropout, o.empty) if o.modality_dropout else b.available
-            full = model(b.inputs, b.available, b.speaker, b.present, look_ahead)
-            part = model(b.inputs, kept, b.speaker, b.present, look_ahead) if o.modality_dropout else None
-            loss = loss_of(full, part, b.available, kept, b.present, b.label)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(everything.parameters(), o.clip)
+            for member, loss_of in zip(model.members, parts_of):
+                full = member(b.inputs, b.available, b.speaker, b.present, look_ahead)
+                part = member(b.inputs, kept, b.speaker, b.present, look_ahead) if o.modality_dropout else None
+                loss = loss_of(full, part, b.available, kept, b.present, b.label)
+                loss.backward()
+                nn.utils.clip_grad_norm_([*member.parameters(), *loss_of.parameters()], o.clip)
+                losses.append(float(loss.detach()))
             optimizer.step()
             average.update(model)
-            losses.append(float(loss.detach()))
             step += 1
         averaged.load_state_dict(average.values)
         now, ahead = score(averaged, held), score(averaged, held, sizes.look_ahead)["weightedF1"]

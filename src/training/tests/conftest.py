@@ -46,8 +46,9 @@ def context(describe):
         with torch.no_grad():
             for p in model.parameters():
                 p.add_(torch.randn_like(p) * 0.2)
-        for mode, m in zip(model.modes, model.modalities):
-            mode.enter.fit(torch.randn(50, m.dimension).numpy())
+        for i, m in enumerate(model.modalities):
+            for member in model.members:
+                member.modes[i].enter.fit(torch.randn(50, m.dimension).numpy())
         return model.eval()
     return build
 

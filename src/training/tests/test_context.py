@@ -23,6 +23,7 @@ def options(**changes):
 
 FORMS = {
     "one": (ONE, SIZES),
+    "members": (TWO, options(members=2)),
     "two": (TWO, SIZES),
     "relative": ([("text", 5), VOICE], options(speaker_window=2)),
     "whole": ([("text", 5), VOICE, FACE, BODY], options(window=2, speaker_window=3, layers=2, cross=True)),
@@ -179,9 +180,9 @@ def test_random_model_of_random_size_is_exported_exactly(describe, tmp_path, see
     modalities = [(n, rng.randint(1, 9), rng.choice(["none", "log"]), rng.random() < 0.5)
                   for n in rng.sample(("text", "audio", "face", "body"), 1 + seed % 4)]
     heads = rng.choice([1, 2, 4])
-    o = ContextOptions(window=rng.randint(0, 6), look_ahead=rng.randint(0, 4), layers=rng.randint(1, 3), cross=rng.random() < 0.5,
+    o = ContextOptions(members=rng.randint(1, 2), window=rng.randint(0, 6), look_ahead=rng.randint(0, 4), layers=rng.randint(1, 3), cross=rng.random() < 0.5,
                        joint=rng.choice([0, 5, 16]), recover=rng.random() < 0.7, adaptive=rng.random() < 0.7,
-                       absent=rng.choice(["token", "zero"]), speaker_window=rng.randint(0, 7), width=heads * rng.randint(2, 9),
+                       absent=rng.choice(["token", "zero"]), speaker_window=rng.randint(0, 7), width=heads * rng.randint(8, 12),
                        heads=heads, hidden=rng.randint(3, 20))
     torch.manual_seed(seed)
     model = ContextModel(describe(*modalities).modalities, len(LABELS), o).eval()
@@ -191,8 +192,8 @@ def test_random_model_of_random_size_is_exported_exactly(describe, tmp_path, see
     export_context(again, tmp_path / "context.onnx")
     for batch, rows in ((1, 1), (rng.randint(1, 4), rng.randint(2, 20))):
         x = make(modalities, batch, rows, seed, rng.randint(0, o.look_ahead))
-        for i in x["inputs"]:
-            i *= 10 ** torch.randint(-3, 3, i.shape)
+        for i, m in zip(x["inputs"], model.modalities):
+            i *= 10.0 ** torch.randint(-3, 4, i.shape) if m.transform == "log" else 1.0
         equal(onnx_run(model, tmp_path / "context.onnx", x), torch_run(model, x))
 
 
@@ -225,7 +226,7 @@ def test_recovered_row_is_told_by_context_and_other_modality(context):
 
     def recovered(x):
         with torch.no_grad():
-            return model(**x)
+            return model.members[0](**x)
     out = recovered(x)
     assert torch.allclose(out.joint.norm(dim=-1), torch.ones(2, ROWS, 2), atol=1e-5)
     for modality, row in ((0, 5), (1, 4)):  # the other modality of the same row; its own past
@@ -238,7 +239,7 @@ def test_recovered_row_is_told_by_context_and_other_modality(context):
 def test_speaker_relative_input_is_unmoved_by_a_constant_loudness(context):
     """Every utterance ten times as loud: once some have been heard, what is unusual for the speaker stays the same."""
     model = context(("audio", 3, "log", True), options=options(window=0, look_ahead=0, speaker_window=40))
-    entry = model.modes[0].enter
+    entry = model.members[0].modes[0].enter
     entry.scale.fill_(0.2)
     raw = torch.rand(1, 40, 3) * 5 + 5
     past = torch.ones(1, 40, 40, dtype=torch.bool).tril(-1)

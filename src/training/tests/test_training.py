@@ -137,13 +137,13 @@ def test_dropping_spares_one_modality_and_invents_none():
 def test_loss_of_two_modalities_reaches_every_parameter(context, options):
     model = context(("text", 5), ("audio", 3, "log", True), options=options)
     torch.manual_seed(1)
-    loss_of = Loss(LossOptions(label_guided=0.1, teach=0.1, distil=0.1, ceiling=0.4), torch.tensor([3, 2, 1]))
+    loss_of = Loss(LossOptions(label_guided=0.1, teach=0.1, ceiling=0.4), torch.tensor([3, 2, 1]))
     given, present = torch.ones(2, 6, 2, dtype=torch.bool), torch.ones(2, 6, dtype=torch.bool)
     kept = given.clone()
     kept[0, :, 0], kept[1, :, 1] = False, False
     speaker, label = torch.arange(6).remainder(2).expand(2, 6), torch.randint(0, 3, (2, 6))
     inputs = [torch.randn(2, 6, 5), torch.randn(2, 6, 3)]
-    full, part = (model(inputs, a, speaker, present, torch.tensor(1)) for a in (given, kept))
+    full, part = (model.members[0](inputs, a, speaker, present, torch.tensor(1)) for a in (given, kept))
     loss_of(full, part, given, kept, present, label).backward()
     without = [n for n, p in [*model.named_parameters(), *loss_of.named_parameters()] if p.grad is None or not p.grad.abs().sum() > 0]
     assert without == ([] if options.joint else ["scale"])  # no joint space, no temperature of its contrast
@@ -165,7 +165,7 @@ def test_teacher_gets_no_gradient():
 def test_recovered_modality_that_is_wrong_loses_weight(context):
     model = context(("text", 5), ("audio", 3))
     kept, present = torch.tensor([True, False]).expand(1, 4, 2), torch.ones(1, 4, dtype=torch.bool)
-    out = model([torch.randn(1, 4, 5), torch.randn(1, 4, 3)], kept, torch.zeros(1, 4, dtype=torch.long), present, torch.tensor(0))
+    out = model.members[0]([torch.randn(1, 4, 5), torch.randn(1, 4, 3)], kept, torch.zeros(1, 4, dtype=torch.long), present, torch.tensor(0))
     sure, label = torch.tensor([[9.0, 0, 0], [0, 9.0, 0]]).expand(1, 4, 2, 3), torch.zeros(1, 4, dtype=torch.long)
     out.weights.retain_grad()
     loss_of = Loss(LossOptions(collapse=0), torch.ones(3))
