@@ -167,7 +167,7 @@ class Network(nn.Module):
 
 
 class ContextModel(nn.Module):
-    """The mean over its members, which are trained on the same batches, each for itself; see the module's comment."""
+    """The mean over its members, which are trained each for itself; see the module's comment."""
 
     def __init__(self, modalities: tuple[Modality, ...], classes: int, options: ContextOptions):
         super().__init__()

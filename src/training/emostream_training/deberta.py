@@ -32,6 +32,7 @@ class DebertaConfig:
     share_att_key: bool = True     # Kr and Qr come from the layer's own key and query matrices
     normalise_relative: bool = True
     position_biased_input: bool = False
+    segments: bool = False
     model_type: str = "deberta-v2"
 
     def to_json(self) -> dict:
@@ -93,7 +94,8 @@ class Deberta(nn.Module):
         self.words = nn.Embedding(config.vocab_size, config.hidden_size)
         if config.position_biased_input:
             self.positions = nn.Embedding(config.max_position_embeddings, config.hidden_size)
-        self.segment = nn.Parameter(torch.zeros(config.hidden_size))  # zeros where the model has no segments
+        if config.segments:
+            self.segment = nn.Parameter(torch.zeros(config.hidden_size))  # one segment only: row 0 of the table
         self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.dropout = nn.Dropout(config.dropout)
         self.relative = nn.Embedding(2 * config.span, config.hidden_size)
@@ -106,7 +108,9 @@ class Deberta(nn.Module):
         return 2 * self.config.hidden_size
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        x = self.words(ids) + self.segment
+        x = self.words(ids)
+        if self.config.segments:
+            x = x + self.segment
         if self.config.position_biased_input:
             x = x + self.positions.weight[: ids.shape[1]]
         x = self.dropout(self.norm(x))

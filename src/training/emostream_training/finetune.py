@@ -194,9 +194,13 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
     if o.labels not in ("one", "many"):
         raise UserError('finetune.labels must be "one" or "many"')
     many = o.labels == "many"
-    data, held = (read_corpus(p, labels, many, o.max_tokens) for p in (train, dev))
     checkpoint.seed_everything(seed)
     encoder = load_encoder(start)
+    longest = min(o.max_tokens, encoder.config.max_position_embeddings)
+    data, held = (read_corpus(p, labels, many, longest) for p in (train, dev))
+    largest = max(max(map(max, corpus.tokens)) for corpus in (data, held))
+    if largest >= encoder.config.vocab_size:
+        raise UserError(f"{train}, {dev}: hold token {largest}, the encoder has {encoder.config.vocab_size}: was another tokenizer used?")
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = o.dropout

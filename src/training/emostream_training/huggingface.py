@@ -83,7 +83,8 @@ def _deberta_parts(raw: dict, path: Path) -> dict:
     return dict(max_relative_positions=farthest if farthest >= 1 else raw["max_position_embeddings"],
                 position_buckets=max(0, raw.get("position_buckets", -1)), content_to_position="c2p" in kinds,
                 position_to_content="p2c" in kinds, share_att_key=bool(raw.get("share_att_key", False)),
-                normalise_relative=bool(norms), position_biased_input=bool(raw.get("position_biased_input", True)))
+                normalise_relative=bool(norms), position_biased_input=bool(raw.get("position_biased_input", True)),
+                segments=raw.get("type_vocab_size", 0) > 0)
 
 
 def build(config: BertConfig | DebertaConfig) -> Encoder:
@@ -114,7 +115,7 @@ def load_pretrained(directory: Path) -> Encoder:
     encoder, weights = build(config), _renamed(open_weights(directory))
     state = encoder.state_dict()
     first = _first_position(json.loads(path.read_text("utf-8")))
-    for ours, theirs in _names(config, "embeddings.token_type_embeddings.weight" in weights).items():
+    for ours, theirs in _names(config).items():
         if theirs not in weights:
             raise UserError(f"{directory}: the weights lack the array {theirs}")
         value = weights[theirs]()
@@ -135,11 +136,11 @@ def _renamed(weights: Weights) -> Weights:
             for name, read in weights.items() if name.startswith(prefix)}
 
 
-def _names(c: BertConfig | DebertaConfig, segments: bool) -> dict[str, str]:
+def _names(c: BertConfig | DebertaConfig) -> dict[str, str]:
     """Names of our parameters -> names in the file."""
     names = {"words.weight": "embeddings.word_embeddings.weight"}
     parts = {"norm": "embeddings.LayerNorm"}
-    if c.model_type in BERTS or segments:
+    if c.model_type in BERTS or c.segments:
         names["segment"] = "embeddings.token_type_embeddings.weight"
     if c.model_type in BERTS or c.position_biased_input:
         names["positions.weight"] = "embeddings.position_embeddings.weight"

@@ -84,7 +84,7 @@ def write_record(out: Path, data: Path, dev: Path | None, held: list[str], encod
                "dev": str(dev.resolve()) if dev else None, "heldOut": held, "encoder": str(encoder.resolve()) if encoder else None,
                "dataset": description.to_json()}
     path = out / RECORD
-    if path.is_file() and (out / "checkpoint.pt").is_file() and {**read_record(out), "encoder": None} != {**content, "encoder": None}:
+    if path.is_file() and any(out.rglob("checkpoint.pt")) and {**read_record(out), "encoder": None} != {**content, "encoder": None}:
         raise UserError(f"{path}: belongs to a run on other data; use another --out")
     checkpoint.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,14 +51,8 @@ def enter(model: ContextModel, dialogues: list[Dialogue], noise: float) -> None:
 
 def train(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description: Description, train_file: Path,
           dev_file: Path, out: Path, seed: int) -> dict:
-    """Trains, keeping the epoch that is best on dev without look-ahead; resumes from out/checkpoint.pt.
-
-    Best: weighted F1; with several modalities its mean over all subsets and missing rates (predict.cells).
-    """
-    if not description.modalities:
-        raise UserError("the [dataset] part of the configuration describes no modality")
-    data, held = read_dialogues(train_file, description), read_dialogues(dev_file, description)
-    return fit(o, sizes, parts, description, data, held, out, seed)
+    """As `fit`, from two files of utterances."""
+    return fit(o, sizes, parts, description, read_dialogues(train_file, description), read_dialogues(dev_file, description), out, seed)
 
 
 def batches(lengths: list[int], size: int, rng: random.Random) -> list[list[int]]:
@@ -81,13 +75,36 @@ def learning_rate(o: TrainOptions, step: int, total: int) -> float:
 
 def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description: Description, data: list[Dialogue],
         held: list[Dialogue], out: Path, seed: int) -> dict:
+    """Trains the members one after the other, each from a seed of its own, and writes out/context.pt; resumes where it was."""
+    if not description.modalities:
+        raise UserError("the [dataset] part of the configuration describes no modality")
+    if sizes.members == 1:
+        return fit_one(o, sizes, parts, description, data, held, out, seed)
+    model = ContextModel(description.modalities, len(description.labels), sizes)
+    for k, member in enumerate(model.members):
+        print(f"member {k + 1} of {sizes.members}", flush=True)
+        own = out / f"member-{k + 1}"
+        fit_one(o, replace(sizes, members=1), parts, description, data, held, own, seed + 1000 * k)
+        member.load_state_dict(load_context(own / "context.pt")[0].members[0].state_dict())
+    every = cells(model, held) if len(description.modalities) > 1 else {}
+    dev = {**score(model, held), "lookAhead": score(model, held, sizes.look_ahead)["weightedF1"], **({"cells": every} if every else {})}
+    save_context(out, model, model.state_dict(), description, dev, seed)
+    return dev
+
+
+def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description: Description, data: list[Dialogue],
+            held: list[Dialogue], out: Path, seed: int) -> dict:
+    """Trains one network, keeping the epoch that is best on dev without look-ahead; resumes from out/checkpoint.pt.
+
+    Best: weighted F1; with several modalities its mean over all subsets and missing rates (predict.cells).
+    """
     checkpoint.seed_everything(seed)
     names = [m.name for m in description.modalities]
     model = ContextModel(description.modalities, len(description.labels), sizes)
     enter(model, data, o.noise)
     counts = torch.from_numpy(np.bincount(np.concatenate([d.label for d in data]), minlength=model.classes))
-    parts_of = [Loss(parts, counts) for _ in model.members]
-    everything = nn.ModuleList([model, *parts_of])
+    network, loss_of = model.members[0], Loss(parts, counts)
+    everything = nn.ModuleList([model, loss_of])
     groups = [{"params": [p for p in everything.parameters() if p.ndim > 1], "weight_decay": o.weight_decay},
               {"params": [p for p in everything.parameters() if p.ndim <= 1], "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=o.learning_rate)
@@ -116,16 +133,15 @@ def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description:
                 group["lr"] = learning_rate(o, step, total)
             look_ahead = torch.randint(0, sizes.look_ahead + 1, ())
             kept = drop_modalities(b.available, o.modality_dropout, o.empty) if o.modality_dropout else b.available
+            full = network(b.inputs, b.available, b.speaker, b.present, look_ahead)
+            part = network(b.inputs, kept, b.speaker, b.present, look_ahead) if o.modality_dropout else None
+            loss = loss_of(full, part, b.available, kept, b.present, b.label)
             optimizer.zero_grad(set_to_none=True)
-            for member, loss_of in zip(model.members, parts_of):
-                full = member(b.inputs, b.available, b.speaker, b.present, look_ahead)
-                part = member(b.inputs, kept, b.speaker, b.present, look_ahead) if o.modality_dropout else None
-                loss = loss_of(full, part, b.available, kept, b.present, b.label)
-                loss.backward()
-                nn.utils.clip_grad_norm_([*member.parameters(), *loss_of.parameters()], o.clip)
-                losses.append(float(loss.detach()))
+            loss.backward()
+            nn.utils.clip_grad_norm_(everything.parameters(), o.clip)
             optimizer.step()
             average.update(model)
+            losses.append(float(loss.detach()))
             step += 1
         averaged.load_state_dict(average.values)
         now, ahead = score(averaged, held), score(averaged, held, sizes.look_ahead)["weightedF1"]
@@ -138,11 +154,14 @@ def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description:
         log.write(step=step, epoch=epoch, loss=float(np.mean(losses)), **figures, seconds=seconds)
         if selected > best["chosenBy"]:
             best = {"epoch": epoch, **figures, **({"cells": every} if every else {})}
-            checkpoint.save(out / "context.pt", state=averaged.state_dict(), model=model.describe(),
-                            labels=list(description.labels), dev=best, seed=seed)
+            save_context(out, model, averaged.state_dict(), description, best, seed)
         checkpoint.save(saved, model=everything.state_dict(), optimizer=optimizer.state_dict(), average=average.values,
                         averaged=average.steps, step=step, total=total, best=best, seed=seed, rng=torch.get_rng_state())
     return best
+
+
+def save_context(out: Path, model: ContextModel, state: dict, description: Description, dev: dict, seed: int) -> None:
+    checkpoint.save(out / "context.pt", state=state, model=model.describe(), labels=list(description.labels), dev=dev, seed=seed)
 
 
 def load_context(path: Path) -> tuple[ContextModel, dict]:

@@ -44,3 +44,18 @@ def test_cells_count_the_utterances_that_bring_the_subset(context):
     d.label[~d.available[:, 0]] = (d.label[~d.available[:, 0]] + 1) % len(LABELS)  # rows without text do not count for text
     assert cells(model, [d])["text"] == pytest.approx(out["text"]) and cells(model, [d])["missing 0.1"] != out["missing 0.1"]
     assert only([d], (1,))[0].available.tolist() == (d.available & [False, True]).tolist()
+
+
+@pytest.mark.parametrize("utterance, kept", [  # the same table stands in the tests of `emostream evaluate`
+    ("u1", ("text+audio", "text+audio", "audio")),
+    ("u2", ("text", "text", "text")),
+    ("u3", ("text", "text", "text")),
+    ("u4", ("text+audio", "text+audio", "audio")),
+    ("u5", ("text+audio", "text", "text")),
+])
+def test_masks_are_those_of_the_evaluation(utterance, kept):
+    names = ["text", "audio"]
+    d = Dialogue("c1", [utterance], {n: np.zeros((1, 1), np.float32) for n in names}, np.ones((1, 2), bool), np.zeros(1, int), np.zeros(1, int))
+    for rate, expected in zip((0.3, 0.5, 0.7), kept):
+        available = at_rate([d], names, rate)[0].available[0]
+        assert "+".join(n for n, a in zip(names, available) if a) == expected

@@ -181,6 +181,26 @@ def test_no_dropout_of_modalities_trains_on_the_batch_alone(describe, tmp_path):
     assert best["epoch"] > 0
 
 
+def test_members_are_runs_of_their_own_and_resume(describe, tmp_path):
+    few = dataclasses.replace(OPTIONS, epochs=2)
+
+    def go(out, members, seed=7):
+        return fit(few, dataclasses.replace(SIZES, members=members), LossOptions(), describe(("text", 4)), echo_dialogues(40, 1),
+                   echo_dialogues(10, 2), out, seed)
+    go(tmp_path / "two", 2)
+    go(tmp_path / "first", 1)
+    go(tmp_path / "second", 1, seed=1007)
+    held = echo_dialogues(10, 2)
+    two, first, second = (load_context(tmp_path / d / "context.pt")[0] for d in ("two", "first", "second"))
+    for a, b, c in zip(predict(two, held), predict(first, held), predict(second, held)):
+        assert np.allclose(a, (b + c) / 2, atol=1e-5)
+    (tmp_path / "two" / "context.pt").unlink()
+    go(tmp_path / "two", 2)  # the members are done: nothing is trained again
+    assert all(np.allclose(a, b) for a, b in zip(predict(load_context(tmp_path / "two" / "context.pt")[0], held), predict(two, held)))
+    with open(tmp_path / "two" / "member-2" / "log.csv") as f:
+        assert len(list(csv.DictReader(f))) == 2
+
+
 def test_batches_hold_every_dialogue_once_and_little_padding():
     lengths = [random.Random(3).randrange(1, 60) for _ in range(3)] + list(range(1, 60))
     cut = batches(lengths, 8, random.Random(1))

@@ -25,6 +25,14 @@ public sealed class TextTokenizerTests
     [InlineData("\u200bgre\u00adat\ufeff\u0085")]
     public void Encode_CaseBlanksAccents_MakeNoDifference(string text) => Assert.Equal([2, 19, 3], _tokenizer.Encode(text));
 
+    [Fact]
+    public void Encode_CasedModel_KeepsCaseAndAccents()
+    {
+        var cased = new TextTokenizer(ModelBundle.Load(TinyBundle.Copy(manifest => manifest["modalities"]![0]!["encoder"]!["lowercase"] = false)));
+
+        Assert.Equal([2, 19, 1, 1, 19, 3], cased.Encode("great Great gr\u00e9at\tgreat"));
+    }
+
     [Theory]
     [InlineData("great\tgreat")]
     [InlineData("great\r\ngreat")]
