@@ -57,7 +57,8 @@ def make(run: Run) -> Path:
     if not finished.is_file():
         train(options, sizes, parts, description, Path(run.data), Path(run.dev), directory, run.seed)
         finished.touch()
-        (directory / "checkpoint.pt").unlink(missing_ok=True)  # three times the model's size, and of no more use
+        for checkpoint in list(directory.rglob("checkpoint.pt")):
+            checkpoint.unlink()  # three times the model's size, and of no more use
     return bundle(run, description, directory)
 
 
