@@ -56,7 +56,7 @@ class Run:
     @staticmethod
     def read(path: Path) -> "Run":
         raw = json.loads(path.read_text("utf-8"))
-        return Run(**{**raw, "setting": Setting(**raw["setting"]), "members": tuple(raw["members"])})
+        return Run(**{**raw, "directory": str(path.parent), "setting": Setting(**raw["setting"]), "members": tuple(raw["members"])})
 
 
 def plan_run(variant: Variant, seed: int, data: Path, dev: Path, test: Path, setting: Setting, out: Path) -> Run:
