@@ -15,7 +15,7 @@ from . import metrics
 
 def fit_temperature(logits: np.ndarray, label: np.ndarray) -> float:
     """In [1/8, 8] by golden-section search; log t is normal around 0, so that a handful of utterances cannot ask for certainty."""
-    right = logits.argmax(1) == label
+    right, logits = logits.argmax(1) == label, logits.astype(np.float64)
 
     def loss(log_t: float) -> float:
         p = np.clip(metrics.softmax(logits / math.exp(log_t)).max(1), 1e-9, 1 - 1e-9)

@@ -1,4 +1,5 @@
 """From labelled meetings to a bundle without a configuration: what is derived, what is held out, what is refused."""
+import hashlib
 import json
 
 import numpy as np
@@ -19,7 +20,6 @@ def encoder(tmp_path):
     files = {}
     for name in ("text-encoder.onnx", "vocab.txt", "context.onnx"):
         (directory / name).write_text(name)
-        import hashlib
         files[name] = hashlib.sha256(name.encode()).hexdigest()
     manifest = {"name": "general", "version": "1.0.0", "license": "Apache-2.0", "labels": ["x", "y"], "files": files,
                 "sources": [{"name": "texts", "license": "CC BY 4.0", "url": "somewhere"}],
@@ -69,8 +69,9 @@ def test_three_commands_need_no_configuration(tmp_path, encoder, monkeypatch):
     assert "# my-bundle 1.0.0" in (tmp_path / "My Bundle/README.md").read_text()
 
 
-def test_held_out_conversations_follow_seed_and_share(tmp_path, encoder):
+def test_held_out_conversations_follow_seed_and_share(tmp_path, encoder, monkeypatch):
     data, drawn = meetings(tmp_path / "m.jsonl", audio=False), []
+    monkeypatch.setattr("emostream_training.commands.fit", lambda *_: {})
     for i, (seed, share) in enumerate(((1, 0.25), (1, 0.25), (2, 0.25), (1, 0.001), (1, 0.999))):
         assert run("train", "--data", data, "--encoder", encoder, "--out", tmp_path / f"run{i}", "--seed", seed, "--held-out", share) == 0
         drawn.append(json.loads((tmp_path / f"run{i}/run.json").read_text())["heldOut"])
@@ -98,7 +99,8 @@ def test_what_cannot_be_derived_is_said(tmp_path, encoder, capsys):
     refused("two or more different labels", write_lines(tmp_path / "s.jsonl", [first]), "--encoder", encoder)
 
 
-def test_bundle_refuses_data_that_changed(tmp_path, encoder, capsys):
+def test_bundle_refuses_data_that_changed(tmp_path, encoder, capsys, monkeypatch):
+    monkeypatch.setattr("emostream_training.meetings.STEPS", 20)
     data = meetings(tmp_path / "m.jsonl", audio=False)
     assert run("train", "--data", data, "--encoder", encoder, "--out", tmp_path / "run") == 0
     meetings(data, count=25, audio=False)

@@ -11,7 +11,7 @@ public sealed class ThreeCommandsTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
-    private static readonly string Encoder = Checkout.At("infra", "models", "meld");
+    private static readonly string Encoder = Checkout.At("infra", "models", "general");
 
     // Labels that no shipped bundle knows, each told by its words.
     private static readonly Dictionary<string, string[]> Sayings = new()
