@@ -84,12 +84,13 @@ def forest(panels: Mapping[str, Sequence[tuple[str, Difference | None]]], axis: 
 
 def buckets(panels: Mapping[str, Sequence[tuple[str, Summary, int]]], axis: str) -> "pyplot.Figure":
     """F1 by bucket: bars with the seeds' deviation, the number of utterances under each."""
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(max(WIDTH, 2.6 * len(panels)), 2.9), sharey=True, squeeze=False)
+    figure, axes = pyplot.subplots(1, len(panels), figsize=(max(WIDTH, 2.6 * len(panels)), 2.9), sharey=True, squeeze=False,
+                                   gridspec_kw={"width_ratios": [len(p) + 1 for p in panels.values()]})
     for ax, (title, entries) in zip(axes[0], panels.items()):
         at = range(len(entries))
         ax.bar(at, [100 * s.mean for _, s, _ in entries], yerr=[100 * (s.deviation or 0) for _, s, _ in entries], color=COLOURS[6],
                ecolor="#333333", capsize=3, width=0.65)
-        ax.set_xticks(at, [f"{name}\n({n})" for name, _, n in entries], fontsize=8)
+        ax.set_xticks(at, [f"{name}\n({n})" for name, _, n in entries], fontsize=7)
         ax.grid(axis="x", visible=False)
         ax.set_title(title, fontsize=9)
     axes[0][0].set_ylabel(axis)
