@@ -11,6 +11,9 @@ internal static class ExitCode
     /// <summary>The command line makes no sense.</summary>
     public const int Usage = 2;
 
+    /// <summary>What was compared differs, where the caller asked to be told (<c>diff --exit-code</c>).</summary>
+    public const int Different = 3;
+
     /// <summary>Ctrl+C or SIGTERM, as shells report it.</summary>
     public const int Cancelled = 130;
 }

@@ -28,7 +28,7 @@ internal static class GatewayConnection
         => new(http, Options.Create(new TimelineClientOptions { BaseAddress = new Uri(address), TokenProvider = Token }));
 
     /// <summary>Whether talking to the gateway failed in a way that its user can do something about.</summary>
-    public static bool IsFailure(Exception e) => e is TimelineRequestException or HttpRequestException;
+    public static bool IsFailure(Exception e) => e is TimelineRequestException or HttpRequestException or TaskCanceledException { InnerException: TimeoutException };
 
     /// <summary>What to do about it.</summary>
     public static string Remedy(string address) => $"Is the gateway at {address}? A token goes into {TokenVariable}.";

@@ -25,7 +25,7 @@ internal static class DiffCommand
         var features = FeatureSpaces.Option(text: true);
         var all = new Option<bool>("--all") { Description = "List the utterances whose label stays, too" };
         var json = new Option<bool>("--json") { Description = "Print JSON instead of tables" };
-        var exitCode = new Option<bool>("--exit-code") { Description = "End with 1 when a label changes" };
+        var exitCode = new Option<bool>("--exit-code") { Description = "End with 3 when a label changes" };
         var gateway = GatewayConnection.Option();
         var command = new Command("diff", "Replay a conversation under another bundle: which labels change, and how sure each is.")
         {
@@ -36,7 +36,7 @@ internal static class DiffCommand
               emostream diff meeting.jsonl --bundle infra/models/meld --bundle ./my-bundle
               emostream diff weekly-planning --bundle ./old --bundle ./new --gateway https://emotions.example.com
               emostream diff dev.jsonl --bundle ./old --bundle ./new --features audio=audio/signal-prosody@1 --json
-              emostream diff meeting.jsonl --bundle ./old --bundle ./new --exit-code || echo "labels change"
+              emostream diff meeting.jsonl --bundle ./old --bundle ./new --exit-code; test $? -eq 3 && echo "labels change"
 
             Environment:
             {GatewayConnection.Environment}
@@ -63,7 +63,7 @@ internal static class DiffCommand
                     DiffTables.Write(terminal.Out, report);
                 }
 
-                return parsed.GetValue(exitCode) && report.Changed > 0 ? ExitCode.Failure : ExitCode.Ok;
+                return parsed.GetValue(exitCode) && report.Changed > 0 ? ExitCode.Different : ExitCode.Ok;
             }
             catch (Exception e) when (GatewayConnection.IsFailure(e))
             {

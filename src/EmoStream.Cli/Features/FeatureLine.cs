@@ -5,11 +5,11 @@ namespace EmoStream.Cli.Features;
 
 /// <summary>A line to which features are added.</summary>
 /// <param name="Root">The line as it is.</param>
-/// <param name="Text">What is encoded.</param>
+/// <param name="Text">What is encoded; blank where nothing was said, which serving takes for an utterance without text.</param>
 internal readonly record struct FeatureLine(JsonElement Root, string Text)
 {
     /// <summary>Reads a JSONL file.</summary>
-    /// <exception cref="InputException">A line is no JSON object with a text: a training set with holes is worse than none.</exception>
+    /// <exception cref="InputException">A line is no JSON object, or its text is no string: a training set with holes is worse than none.</exception>
     public static IEnumerable<FeatureLine> Read(string path)
     {
         var number = 0;
@@ -28,9 +28,15 @@ internal readonly record struct FeatureLine(JsonElement Root, string Text)
         try
         {
             var root = JsonElement.Parse(line);
-            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
+            if (root.ValueKind != JsonValueKind.Object)
             {
-                throw new InputException($"{path} line {number}: expected a JSON object with a text");
+                throw new InputException($"{path} line {number}: expected a JSON object");
+            }
+
+            var hasText = root.TryGetProperty("text", out var text) && text.ValueKind != JsonValueKind.Null;
+            if (hasText && text.ValueKind != JsonValueKind.String)
+            {
+                throw new InputException($"{path} line {number}: text must be a string");
             }
 
             if (root.TryGetProperty("features", out var features) && features.ValueKind != JsonValueKind.Object)
@@ -38,7 +44,7 @@ internal readonly record struct FeatureLine(JsonElement Root, string Text)
                 throw new InputException($"{path} line {number}: features must be an object");
             }
 
-            return new FeatureLine(root, text.GetString()!);
+            return new FeatureLine(root, hasText ? text.GetString()! : "");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -56,15 +62,16 @@ internal sealed class FeatureLineWriter(Stream stream, bool tokens)
         {
             using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
             {
-                WriteLine(writer, lines[i].Root, encoded[i]);
+                WriteLine(writer, lines[i], encoded[i]);
             }
 
             stream.WriteByte((byte)'\n');
         }
     }
 
-    private void WriteLine(Utf8JsonWriter writer, JsonElement root, Array encoded)
+    private void WriteLine(Utf8JsonWriter writer, FeatureLine line, Array encoded)
     {
+        var root = line.Root;
         writer.WriteStartObject();
         foreach (var member in root.EnumerateObject())
         {
@@ -90,8 +97,12 @@ internal sealed class FeatureLineWriter(Stream stream, bool tokens)
                 }
             }
 
-            writer.WritePropertyName("text");
-            WriteArray(writer, encoded);
+            if (!string.IsNullOrWhiteSpace(line.Text))
+            {
+                writer.WritePropertyName("text");
+                WriteArray(writer, encoded);
+            }
+
             writer.WriteEndObject();
         }
 

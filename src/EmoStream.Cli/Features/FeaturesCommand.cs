@@ -13,7 +13,7 @@ internal static class FeaturesCommand
 
     public static Command Create(Terminal terminal)
     {
-        var file = new Argument<string>("FILE") { Description = "JSONL whose lines have a text" };
+        var file = new Argument<string>("FILE") { Description = "JSONL of utterances" };
         var bundle = new Option<string?>("--bundle") { Description = "Bundle with the text encoder; it may lack a context model", HelpName = "DIR" };
         var output = new Option<string>("--out") { Description = "JSONL file to write", HelpName = "OUT", Required = true };
         var tokens = new Option<bool>("--tokens") { Description = "Write token ids (tokens) instead of descriptors (features.text)" };
@@ -27,6 +27,7 @@ internal static class FeaturesCommand
               EmoStream__Bundle                 bundle directory where --bundle is not given; else the shipped one
 
             Every line is copied as it is; features.text (float16 values as decimal numbers) or tokens is added.
+            A line without words gets no features.text: serving takes it for an utterance without text, too.
             """);
         command.Run(terminal, (parsed, cancellationToken) =>
         {

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from .errors import UserError
+from .experiments.arguments import add_command as add_experiment
 
 SEED = dict(type=int, default=1, metavar="N", help="seed of everything random (default: 1)")
 
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
             ("--dev", path("held-out dialogues with `features` (default: those of `train`)", required=False)),
             ("--revision", dict(metavar="SHA", help="git revision of the training code, for the manifest (default: that of this directory)")),
             ("--logits", path("also write the held-out logits: a JSON object from utteranceId to a list", required=False)))
+    add_experiment(commands)
     return parser
 
 

@@ -97,6 +97,16 @@ def bundle(a: argparse.Namespace) -> None:
     print(json.dumps({"bundle": str(a.out), "metrics": manifest["training"]["metrics"]}))
 
 
+def experiment(a: argparse.Namespace) -> None:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise UserError("experiments draw figures with matplotlib, which is not installed (Debian: python3-matplotlib)") from None
+    from .experiments.command import run
+
+    run(a)
+
+
 def _spaces(given: list[str]) -> dict[str, str]:
     """`--features audio=audio/mine@1`, as `emostream evaluate` and `replay` take it."""
     spaces = {}

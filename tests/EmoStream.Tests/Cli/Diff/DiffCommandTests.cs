@@ -58,12 +58,12 @@ public sealed class DiffCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Diff_ExitCode_Is1OnlyWhenAskedForAndSomethingChanged()
+    public async Task Diff_ExitCode_Is3OnlyWhenAskedForAndSomethingChanged()
     {
         string[] diff = ["diff", File(30), "--bundle", CliRun.TinyBundle, "--bundle", Renamed()];
 
         Assert.Equal(0, (await CliRun.RunAsync(diff)).ExitCode);
-        Assert.Equal(1, (await CliRun.RunAsync([.. diff, "--exit-code"])).ExitCode);
+        Assert.Equal(3, (await CliRun.RunAsync([.. diff, "--exit-code"])).ExitCode);
     }
 
     [Fact]

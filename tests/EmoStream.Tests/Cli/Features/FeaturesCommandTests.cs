@@ -25,6 +25,20 @@ public sealed class FeaturesCommandTests : IDisposable
         Assert.All(values, value => Assert.Equal(value, (float)(Half)value));
     }
 
+    [Theory]
+    [InlineData("""{"id":8,"features":{"audio":[1]}}""")]
+    [InlineData("""{"id":8,"text":null,"features":{"audio":[1],"text":[9]}}""")]
+    [InlineData("""{"id":8,"text":" ","features":{"audio":[1]}}""")]
+    public async Task Features_LineWithoutWords_IsCopiedWithoutTextAsServingTakesIt(string line)
+    {
+        var output = _directory.PathOf("out.jsonl");
+
+        var (exitCode, _, error) = await CliRun.RunAsync("features", _directory.Write("in.jsonl", Line, line), "--bundle", CliRun.TinyBundle, "--out", output);
+
+        Assert.True(exitCode == 0, error);
+        Assert.Equal("""{"audio":[1]}""", JsonElement.Parse(File.ReadLines(output).Last()).GetProperty("features").GetRawText());
+    }
+
     [Fact]
     public async Task Features_Tokens_WritesIdsInsteadOfDescriptors()
     {
@@ -40,7 +54,8 @@ public sealed class FeaturesCommandTests : IDisposable
 
     [Theory]
     [InlineData("{", "line 2: not JSON")]
-    [InlineData("""{"label":"joy"}""", "line 2: expected a JSON object with a text")]
+    [InlineData("[]", "line 2: expected a JSON object")]
+    [InlineData("""{"text":1}""", "line 2: text must be a string")]
     public async Task Features_BadLine_NamesItAndLeavesNoFile(string bad, string expected)
     {
         var (exitCode, _, error) = await CliRun.RunAsync("features", _directory.Write("in.jsonl", Line, bad), "--bundle", CliRun.TinyBundle, "--out", _directory.PathOf("out.jsonl"));

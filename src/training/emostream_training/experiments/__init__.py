@@ -1,0 +1,1 @@
+"""The paper's experiments: plan -> runs (train, bundle, evaluate with the product's own code) -> statistics -> report."""
