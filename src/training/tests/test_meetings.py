@@ -107,10 +107,11 @@ def test_what_cannot_be_derived_is_said(tmp_path, encoder, capsys):
     refused("expected MODALITY=NAME@N", data, "--encoder", encoder, "--features", "audio")
     refused("no utterance has features.face", data, "--encoder", encoder, "--features", "audio=a@1", "--features", "face=f@1")
     refused("expected a bundle with an encoder", data, "--encoder", tmp_path / "none")
-    bare = write_lines(tmp_path / "bare.jsonl", [{**first, "features": None}, {**first, "label": "odd", "features": None}])
+    second = {**first, "utteranceId": "2", "label": "odd"}
+    bare = write_lines(tmp_path / "bare.jsonl", [{**first, "features": None}, {**second, "features": None}])
     refused("no utterance has features.text; write them with `emostream features`", bare, "--encoder", encoder)
     refused("two or more different labels are needed, found 0", write_lines(tmp_path / "l.jsonl", [{**first, "label": None}]), "--encoder", encoder)
-    refused("two or more conversations", write_lines(tmp_path / "o.jsonl", [first, {**first, "label": "odd"}]), "--encoder", encoder)
+    refused("two or more conversations", write_lines(tmp_path / "o.jsonl", [first, second]), "--encoder", encoder)
     refused("two or more different labels", write_lines(tmp_path / "s.jsonl", [first]), "--encoder", encoder)
 
 
