@@ -9,7 +9,7 @@ import numpy as np
 
 from . import calibration, metrics
 from .context import ContextModel
-from .dataset import MODALITIES, Dialogue
+from .dataset import MODALITIES, UNLABELLED, Dialogue
 from .predict import predict
 
 LOOK_AHEAD_GAIN = 0.005  # weighted F1 that waiting for later utterances must gain to be worth the wait
@@ -48,7 +48,7 @@ def calibrate(model: ContextModel, held: list[Dialogue], look_ahead: int, covera
     names = [m.name for m in model.modalities]
     for size in range(1, len(names) + 1):
         for subset in itertools.combinations(range(len(names)), size):
-            rows = [d.available[:, list(subset)].all(1) for d in held]
+            rows = [d.available[:, list(subset)].all(1) & (d.label != UNLABELLED) for d in held]
             if not any(r.any() for r in rows):
                 continue
             logits = [x[r] for x, r in zip(predict(model, held, look_ahead, subset), rows)]

@@ -2,13 +2,18 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import os
+import pickle
 import random
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.serialization import _load, _open_zipfile_reader
 
+from . import plain_pickle
 from .errors import UserError
 
 
@@ -29,9 +34,40 @@ def write_text(path: Path, text: str) -> None:
 
 
 def load(path: Path) -> dict:
+    """What `save` wrote: tensors, numbers, texts, lists and dictionaries of them; anything else is refused."""
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
-    return torch.load(path, map_location="cpu")
+    try:
+        with _open_zipfile_reader(str(path)) as archive:  # torch.load of 1.13 ignores its pickle_module
+            content = _load(archive, "cpu", plain_pickle, encoding="utf-8")
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, EOFError, pickle.UnpicklingError) as e:
+        raise UserError(f"{path}: is no checkpoint, or damaged: {str(e).splitlines()[0] if str(e) else type(e).__name__}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: is no checkpoint: holds a {type(content).__name__}")
+    return content
+
+
+def resume(path: Path, made: dict[str, str]) -> dict | None:
+    """The checkpoint at `path`, or None. `made`: digests of what the run is made of; one made otherwise is refused with what differs."""
+    if not path.is_file():
+        return None
+    content = load(path)
+    stored = content.get("made", {})
+    differs = [part for part in made if stored.get(part) != made[part]]
+    if differs:
+        raise UserError(f"{path}: belongs to another run, made with another {', another '.join(differs)}; use another --out")
+    return content
+
+
+def digests(made: dict[str, object]) -> dict[str, str]:
+    """What `resume` compares, to be saved as `made`."""
+    return {part: digest(value) for part, value in made.items()}
+
+
+def digest(value: object) -> str:
+    """SHA-256 of a file, or of a value as JSON."""
+    data = value.read_bytes() if isinstance(value, Path) else json.dumps(value, sort_keys=True).encode()
+    return hashlib.sha256(data).hexdigest()
 
 
 def seed_everything(seed: int) -> None:

@@ -5,6 +5,7 @@ import argparse
 import json
 import re
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,8 +79,8 @@ def bundle(a: argparse.Namespace) -> None:
     record = read_record(a.run)
     description = Description.parse(record["dataset"], a.run / "run.json")
     source = a.encoder or (Path(record["encoder"]) if record["encoder"] else None)
-    if source is None:
-        raise UserError(f"{a.run}: was trained without --encoder; give it here")
+    if source is None and any(m.name == "text" for m in description.modalities):
+        print("no --encoder, here or in training: the bundle takes vectors of text, no texts", file=sys.stderr)
     if a.config:
         table = dict(_table(read_toml(a.config), "bundle", a.config))
         sources, data = table.pop("sources", []), table.pop("data", [])
@@ -117,14 +118,14 @@ def _spaces(given: list[str]) -> dict[str, str]:
     return spaces
 
 
-def _own(out: Path, description: Description, encoder: Path) -> tuple[BundleOptions, list[dict], list[str]]:
+def _own(out: Path, description: Description, encoder: Path | None) -> tuple[BundleOptions, list[dict], list[str]]:
     """The words of a bundle that nobody configured."""
     name = re.sub(r"[^a-z0-9._-]+", "-", out.resolve().name.lower()).strip("-._")[:64] or "bundle"
-    made = read_manifest(encoder)
+    made = read_manifest(encoder) if encoder else {}
     sources = [*made.get("sources", []), {"name": description.name + " (training data)", "license": description.licence, "url": description.url}]
     words = BundleOptions(name, "1.0.0", f"Emotion per utterance from {', '.join(m.name for m in description.modalities)}, trained on "
-                          f"{description.name}; text encoder of {made['name']} {made['version']}.",
-                          f"not stated; the encoder's is {made['license']}")
+                          f"{description.name}" + (f"; text encoder of {made['name']} {made['version']}." if made else "."),
+                          "not stated" + (f"; the encoder's is {made['license']}" if made else ""))
     return words, sources, [*made.get("training", {}).get("data", []), description.name]
 
 

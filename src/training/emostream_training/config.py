@@ -1,6 +1,7 @@
-"""Reads a TOML configuration into a dataclass; unknown, missing and wrongly typed keys are errors."""
+"""Reads a TOML configuration into a dataclass, and JSON objects of others; unknown, missing and wrongly typed keys are errors."""
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -18,6 +19,17 @@ def read_toml(path: Path) -> dict:
         raise UserError(f"{path}: no such file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise UserError(f"{path}: {e}") from None
+
+
+def read_object(path: Path) -> dict:
+    """A JSON object, such as a config.json."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except ValueError as e:
+        raise UserError(f"{path}: is no JSON: {e}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected a JSON object")
+    return content
 
 
 def parse(kind: type[T], table: dict, where: str) -> T:

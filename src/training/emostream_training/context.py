@@ -27,6 +27,8 @@ from .enter import Enter
 from .errors import UserError
 from .fusion import Fusion
 
+FARTHEST = 512  # rows back or ahead: what the manifest of a bundle may ask of serving
+
 
 @dataclass(frozen=True)
 class ContextOptions:
@@ -54,6 +56,8 @@ class ContextOptions:
             raise UserError(f"absent must be token or zero, not {self.absent!r}")
         if min(self.members, self.layers, self.heads) < 1 or self.width % self.heads:
             raise UserError("members, layers and heads must be positive, width a multiple of heads")
+        if self.look_ahead > FARTHEST:
+            raise UserError(f"look_ahead must be 0 to {FARTHEST}")
         if min(self.window, self.look_ahead, self.joint, self.speaker_window) < 0:
             raise UserError("window, look_ahead, joint and speaker_window must not be negative")
 
@@ -172,6 +176,8 @@ class ContextModel(nn.Module):
     def __init__(self, modalities: tuple[Modality, ...], classes: int, options: ContextOptions):
         super().__init__()
         self.modalities, self.classes, self.options = modalities, classes, options
+        if self.receptive_field > FARTHEST:
+            raise UserError(f"window, layers, cross and speaker_window add up to {self.receptive_field} earlier rows; a bundle may ask for {FARTHEST}")
         self.members = nn.ModuleList(Network(modalities, classes, options) for _ in range(options.members))
 
     @property

@@ -23,6 +23,7 @@ from .errors import DataError, UserError
 
 MODALITIES = ("text", "audio", "face", "body")
 TRANSFORMS = ("none", "log")
+UNLABELLED = -1  # the class of a row that is context alone: seen by its neighbours, neither learnt nor scored
 
 
 @dataclass
@@ -40,13 +41,18 @@ class Utterance:
 
 
 def read_utterances(path: Path) -> Iterator[Utterance]:
-    """Yields every line, checked for types; blank lines are skipped."""
+    """Yields every line, checked for types; blank lines are skipped. No utterance may come twice, not even as a revision."""
     if not path.is_file():
         raise UserError(f"{path}: no such file")
+    first: dict[tuple[str, str], int] = {}
     with open(path, encoding="utf-8") as lines:
         for number, text in enumerate(lines, 1):
             if text.strip():
-                yield _parse(path, number, text)
+                u = _parse(path, number, text)
+                before = first.setdefault((u.conversation, u.utterance), number) if u.utterance else number
+                if before != number:
+                    raise DataError(path, number, f"holds the same utterance of the same conversation as line {before}")
+                yield u
 
 
 def _parse(path: Path, number: int, text: str) -> Utterance:
@@ -63,6 +69,8 @@ def _parse(path: Path, number: int, text: str) -> Utterance:
             raise DataError(path, number, f"{name} must be a string")
         return value
 
+    if string("kind", None) not in (None, "utterance"):
+        raise DataError(path, number, f"is a {raw['kind']}: expected the final text of every utterance, and nothing else")
     labels = raw.get("labels", [])
     if not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
         raise DataError(path, number, "labels must be a list of strings")
@@ -116,12 +124,12 @@ class Description:
     map: dict[str, str] = field(default_factory=dict)
 
     def label_of(self, path: Path, u: Utterance) -> str | None:
-        """The one label of a row; None for a row whose labels translate to several: nobody said which is meant."""
+        """The one label of a row; None without labels or where they translate to several: nobody said which is meant."""
         given = u.labels or ((u.label,) if u.label is not None else ())
         known = self.map or self.labels
         unknown = [g for g in given if g not in known]
-        if unknown or not given:
-            raise DataError(path, u.line, f"label {unknown[0] if unknown else None!r} is not one of {', '.join(known)}")
+        if unknown:
+            raise DataError(path, u.line, f"label {unknown[0]!r} is not one of {', '.join(known)}")
         found = {self.map.get(g, g) for g in given}
         if len(found) > 1 and not self.map:
             raise DataError(path, u.line, "has several labels where one is wanted; [dataset.map] can translate them")
@@ -164,7 +172,10 @@ class Description:
 
 @dataclass
 class Dialogue:
-    """One conversation as arrays: features per modality [rows, dim], available [rows, M], speaker and label [rows]."""
+    """One conversation as arrays: features per modality [rows, dim], available [rows, M], speaker and label [rows].
+
+    A label is a class number or UNLABELLED.
+    """
 
     conversation: str
     utterances: list[str]
@@ -183,22 +194,23 @@ def read_dialogues(path: Path, description: Description) -> list[Dialogue]:
 
 
 def group(path: Path, utterances: Iterable[Utterance], description: Description) -> list[Dialogue]:
-    """The same of utterances that were read already; `path` is for errors."""
+    """The same of utterances that were read already; `path` is for errors.
+
+    Rows without a label are kept as the context of others; a conversation that has only such rows is left out.
+    """
     index = {label: i for i, label in enumerate(description.labels)}
     groups: dict[str, list[tuple[Utterance, int]]] = {}
     for u in utterances:
         if not u.conversation or not u.utterance:
             raise DataError(path, u.line, "conversationId and utteranceId are needed")
-        label = description.label_of(path, u)
-        if label is None:
-            continue
         for m in description.modalities:
             if m.name in u.features and len(u.features[m.name]) != m.dimension:
                 raise DataError(path, u.line, f"features.{m.name} has {len(u.features[m.name])} numbers, "
                                               f"{m.feature_space} has {m.dimension}")
-        groups.setdefault(u.conversation, []).append((u, index[label]))
+        groups.setdefault(u.conversation, []).append((u, index.get(description.label_of(path, u), UNLABELLED)))
+    groups = {c: rows for c, rows in groups.items() if any(label != UNLABELLED for _, label in rows)}
     if not groups:
-        raise UserError(f"{path}: holds no utterance")
+        raise UserError(f"{path}: holds no utterance with a label")
     dialogues = []
     for conversation, labelled in groups.items():
         rows = [u for u, _ in labelled]

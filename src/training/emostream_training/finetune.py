@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +121,7 @@ def batches(corpus: Corpus, size: int, seed: int, epoch: int) -> list[list[int]]
 @torch.no_grad()
 def predict(model: nn.Module, corpus: Corpus, size: int = 64) -> np.ndarray:
     """Logits [n, classes] in the corpus' order; bfloat16 as in training, so figures are the run's own, not the bundle's."""
+    mode = model.training
     model.eval()
     device = next(model.parameters()).device
     order = sorted(range(len(corpus.tokens)), key=lambda i: len(corpus.tokens[i]))
@@ -131,7 +132,7 @@ def predict(model: nn.Module, corpus: Corpus, size: int = 64) -> np.ndarray:
             logits = model(*pad([corpus.tokens[i] for i in rows], device)).float().cpu().numpy()
         out = np.zeros((len(order), logits.shape[1]), dtype=np.float32) if out is None else out
         out[rows] = logits
-    model.train()
+    model.train(mode)
     return out
 
 
@@ -218,10 +219,8 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
     per_epoch = (len(data.tokens) + o.batch - 1) // o.batch
     total, step = per_epoch * o.epochs, 0
     saved = out / "checkpoint.pt"
-    if saved.is_file():
-        c = checkpoint.load(saved)
-        if (c["seed"], c["total"]) != (seed, total):
-            raise UserError(f"{saved}: belongs to another run (seed {c['seed']}, {c['total']} steps); use another --out")
+    made = checkpoint.digests({"seed": seed, "labels": labels, "[finetune]": asdict(o), "data": train, "dev": dev})
+    if c := checkpoint.resume(saved, made):
         model.load_state_dict(c["model"])
         for optimizer, state in zip(optimizers, c["optimizers"]):
             optimizer.load_state_dict(state)
@@ -268,7 +267,7 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
             since = time.monotonic()
         if step % o.checkpoint_every == 0 or step % per_epoch == 0:
             checkpoint.save(saved, model=model.state_dict(), optimizers=[x.state_dict() for x in optimizers], average=average.values,
-                            averaged=average.steps, step=step, total=total, seed=seed, rng=_random_state(device))
+                            averaged=average.steps, step=step, made=made, rng=_random_state(device))
     averaged.load_state_dict(average.values)
     figures = figures or figures_of(averaged, held, many)
     checkpoint.save(out / "encoder.pt", encoder=averaged.encoder.cpu().state_dict(), head=averaged.head.cpu().state_dict(),

@@ -14,6 +14,7 @@ import torch
 from . import checkpoint
 from .bert import Bert, BertConfig
 from .deberta import Deberta, DebertaConfig
+from .config import read_object
 from .errors import UserError
 from .safetensors import Weights, open_weights
 
@@ -22,6 +23,7 @@ Encoder = Union[Bert, Deberta]
 BERTS = ("bert", "roberta", "xlm-roberta")
 DEBERTA = "deberta-v2"  # v3 calls itself v2 too
 SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings")
+NUMBERS = ("hidden_dropout_prob", "layer_norm_eps", "max_relative_positions", "position_buckets", "type_vocab_size")
 
 LAYER = {"attended": "attention.output.dense", "attended_norm": "attention.output.LayerNorm", "up": "intermediate.dense",
          "down": "output.dense", "down_norm": "output.LayerNorm"}
@@ -31,10 +33,7 @@ def read_config(path: Path) -> BertConfig | DebertaConfig:
     """Reads config.json; an unknown family or an option that we do not have is an error that names it."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected an encoder directory in Hugging Face's layout")
-    try:
-        raw = json.loads(path.read_text("utf-8"))
-    except ValueError as e:
-        raise UserError(f"{path}: is no JSON: {e}") from None
+    raw = read_object(path)
     kind = raw.get("model_type", "bert")
     if kind not in (*BERTS, DEBERTA):
         raise UserError(f"{path}: model_type {kind!r} is not supported; supported are {', '.join((*BERTS, DEBERTA))}")
@@ -43,10 +42,16 @@ def read_config(path: Path) -> BertConfig | DebertaConfig:
         raise UserError(f"{path}: lacks {', '.join(missing)}, or it is not a positive number")
     if raw["hidden_size"] % raw["num_attention_heads"]:
         raise UserError(f"{path}: hidden_size {raw['hidden_size']} is no multiple of num_attention_heads {raw['num_attention_heads']}")
+    wrong = [n for n in NUMBERS if n in raw and type(raw[n]) not in (int, float)]
+    if wrong:
+        raise UserError(f"{path}: {wrong[0]} must be a number, not {json.dumps(raw[wrong[0]])}")
     _check_options(raw, kind, path)
     sizes = {n: raw[n] for n in SIZES}
     common = dict(dropout=float(raw.get("hidden_dropout_prob", 0.1)), model_type=kind)
     if kind in BERTS:
+        pad = raw.get("pad_token_id", 1)
+        if kind != "bert" and (type(pad) is not int or not 0 <= pad < raw["max_position_embeddings"] - 1):
+            raise UserError(f"{path}: pad_token_id must be a whole number below max_position_embeddings - 1, not {json.dumps(pad)}")
         sizes["max_position_embeddings"] -= _first_position(raw)
         return BertConfig(**sizes, **common, layer_norm_eps=raw.get("layer_norm_eps", 1e-12))
     return DebertaConfig(**sizes, **common, **_deberta_parts(raw, path), layer_norm_eps=raw.get("layer_norm_eps", 1e-7))

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .context import Output
+from .dataset import UNLABELLED
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,11 @@ class Loss(nn.Module):
 
     def forward(self, full: Output, part: Output | None, given: torch.Tensor, kept: torch.Tensor, present: torch.Tensor,
                 label: torch.Tensor) -> torch.Tensor:
-        """given, kept bool [b, r, m]: what was there, what was left of it; label int64 [b, r]."""
+        """given, kept bool [b, r, m]: what was there, what was left of it; label int64 [b, r].
+
+        Rows that are UNLABELLED are left out, of every part alike: they were read as context.
+        """
+        present = present & (label != UNLABELLED)
         o, given = self.o, given & present[:, :, None]
         views = [(full, given)] if part is None else [(full, given), (part, kept)]
         loss = sum(self.right(v.logits[present], label[present]) for v, _ in views) / len(views)

@@ -41,9 +41,8 @@ def describe(path: Path, rows: list[Utterance], encoder: Path | None, spaces: di
     labels: set[str] = set()
     modalities: dict[str, Modality] = {}
     for u in rows:
-        if u.label is None:
-            raise DataError(path, u.line, "lacks a label")
-        labels.add(u.label)
+        if u.label is not None:
+            labels.add(u.label)
         for name, values in u.features.items():
             if name in modalities:
                 continue

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .dataset import UNLABELLED
+
 
 def f1_per_class(truth: np.ndarray, guess: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """F1 and number of true examples per class."""
@@ -16,8 +18,9 @@ def f1_per_class(truth: np.ndarray, guess: np.ndarray, classes: int) -> tuple[np
 
 
 def classification(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    """Weighted F1, macro F1 (over the classes that occur) and accuracy."""
-    guess = logits.argmax(-1)
+    """Weighted F1, macro F1 (over the classes that occur) and accuracy; rows that are UNLABELLED do not count."""
+    known = truth != UNLABELLED
+    truth, guess = truth[known], logits[known].argmax(-1)
     f1, support = f1_per_class(truth, guess, logits.shape[-1])
     return {"weightedF1": float((f1 * support).sum() / support.sum()),
             "macroF1": float(f1[support > 0].mean()),

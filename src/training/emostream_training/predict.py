@@ -9,7 +9,7 @@ import torch
 
 from . import metrics
 from .context import ContextModel, Scores
-from .dataset import Dialogue
+from .dataset import UNLABELLED, Dialogue
 from .missing import RATES, at_rate, only
 
 TOGETHER = 16  # dialogues per run, of about the same length
@@ -43,6 +43,7 @@ def collate(dialogues: list[Dialogue], names: list[str]) -> Batch:
 @torch.no_grad()
 def outputs(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0) -> list[Scores]:
     """Everything the model says, per dialogue: arrays of Scores without the batch axis."""
+    mode = model.training
     model.eval()
     names, out = [m.name for m in model.modalities], {}
     order = sorted(range(len(dialogues)), key=lambda i: len(dialogues[i]))
@@ -51,7 +52,7 @@ def outputs(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0)
         b = collate([dialogues[i] for i in some], names)
         whole = model(b.inputs, b.available, b.speaker, b.present, torch.tensor(look_ahead))
         out.update({i: Scores(*(x[j, : len(dialogues[i])].numpy() for x in whole)) for j, i in enumerate(some)})
-    model.train()
+    model.train(mode)
     return [out[i] for i in range(len(dialogues))]
 
 
@@ -80,9 +81,10 @@ def cells(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0) -
 
     for size in range(1, len(names) + 1):
         for subset in itertools.combinations(range(len(names)), size):
-            rows = [d.available[:, list(subset)].all(1) for d in dialogues]
+            rows = [d.available[:, list(subset)].all(1) & (d.label != UNLABELLED) for d in dialogues]
             if any(r.any() for r in rows):
                 out["+".join(names[m] for m in subset)] = f1(predict(model, dialogues, look_ahead, subset), rows)
-    for rate in RATES if len(names) > 1 else ():
-        out[f"missing {rate}"] = f1(predict(model, at_rate(dialogues, names, rate), look_ahead), [d.available.any(1) for d in dialogues])
+    rows = [d.available.any(1) & (d.label != UNLABELLED) for d in dialogues]
+    for rate in RATES if len(names) > 1 and any(r.any() for r in rows) else ():
+        out[f"missing {rate}"] = f1(predict(model, at_rate(dialogues, names, rate), look_ahead), rows)
     return out

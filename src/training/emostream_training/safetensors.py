@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from .errors import UserError
 
 WIDTH = {"F32": 4, "F16": 2, "BF16": 2}
 HEADER_LIMIT = 100_000_000  # bytes: the format's own limit
+DIMENSIONS = 32             # numpy's limit
 
 Weights = dict[str, Callable[[], np.ndarray]]
 """Name -> reads that array; a large model is never in memory twice."""
@@ -72,13 +74,12 @@ def _open_shards(index: Path) -> Weights:
 def _read(path: Path, name: str, entry: object, start: int, available: int) -> np.ndarray:
     try:
         kind, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        count = int(np.prod(shape, dtype=np.int64))
-        sane = all(isinstance(n, int) and n >= 0 for n in (*shape, begin, end))
+        sane = len(shape) <= DIMENSIONS and all(type(n) is int and 0 <= n <= available for n in (*shape, begin, end))
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{path}: {name}: expected dtype, shape and data_offsets") from None
     if kind not in WIDTH:
         raise UserError(f"{path}: {name}: is {kind}; supported are {', '.join(WIDTH)}")
-    if not sane or not begin <= end <= available or end - begin != count * WIDTH[kind]:
+    if not sane or begin > end or end - begin != math.prod(shape) * WIDTH[kind]:
         raise UserError(f"{path}: {name}: bytes {begin} to {end} do not hold {kind} {shape}: the file is damaged or cut short")
     with open(path, "rb") as f:
         f.seek(start + begin)

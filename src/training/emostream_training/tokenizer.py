@@ -11,6 +11,7 @@ from typing import Iterator
 
 from .bert import BertConfig
 from .deberta import DebertaConfig
+from .config import read_object
 from .errors import UserError
 
 
@@ -35,7 +36,10 @@ def read_tokenizer(config: BertConfig | DebertaConfig, path: Path) -> TokenizerF
 
 def _wordpiece(path: Path) -> TokenizerFiles:
     vocabulary = _need(path / "vocab.txt") if path.is_dir() else _need(path)
-    words = vocabulary.read_text("utf-8").splitlines()
+    try:
+        words = vocabulary.read_text("utf-8").removesuffix("\n").split("\n")  # U+0085 and U+2028 are tokens, no ends of lines
+    except UnicodeDecodeError as e:
+        raise UserError(f"{vocabulary}: is no UTF-8: {e}") from None
     _need_tokens(vocabulary, words, "[PAD]", "[UNK]", "[CLS]", "[SEP]")
     settings = _settings(path)
     lowercase = bool(settings.get("do_lower_case", True))
@@ -46,8 +50,11 @@ def _wordpiece(path: Path) -> TokenizerFiles:
 
 def _bpe(path: Path) -> TokenizerFiles:
     vocabulary, merges = _need(path / "vocab.json"), _need(path / "merges.txt")
-    ids = json.loads(vocabulary.read_text("utf-8"))
+    ids = read_object(vocabulary)
     _need_tokens(vocabulary, ids, "<s>", "</s>")
+    wrong = next((token for token, number in ids.items() if type(number) is not int or number < 0), None)
+    if wrong is not None:
+        raise UserError(f"{vocabulary}: the id of {wrong!r} is no whole number from 0 on")
     manifest = {"tokenizer": "bpe", "vocabulary": "vocab.json", "merges": "merges.txt",
                 "prefixSpace": bool(_settings(path).get("add_prefix_space", False))}
     return TokenizerFiles(manifest, {"vocab.json": vocabulary, "merges.txt": merges}, max(ids.values()) + 1)
@@ -76,7 +83,7 @@ def _sentencepiece(path: Path) -> TokenizerFiles:
 
 def _settings(path: Path) -> dict:
     file = path / "tokenizer_config.json"
-    return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return read_object(file) if file.is_file() else {}
 
 
 def _need(path: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import nn
 
 from . import checkpoint
 from .context import ContextModel, ContextOptions
-from .dataset import Description, Dialogue, read_dialogues
+from .dataset import UNLABELLED, Description, Dialogue, read_dialogues
 from .errors import UserError
 from .losses import Loss, LossOptions
 from .missing import drop_modalities
@@ -102,7 +102,8 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
     names = [m.name for m in description.modalities]
     model = ContextModel(description.modalities, len(description.labels), sizes)
     enter(model, data, o.noise)
-    counts = torch.from_numpy(np.bincount(np.concatenate([d.label for d in data]), minlength=model.classes))
+    label = np.concatenate([d.label for d in data])
+    counts = torch.from_numpy(np.bincount(label[label != UNLABELLED], minlength=model.classes))
     network, loss_of = model.members[0], Loss(parts, counts)
     everything = nn.ModuleList([model, loss_of])
     groups = [{"params": [p for p in everything.parameters() if p.ndim > 1], "weight_decay": o.weight_decay},
@@ -114,10 +115,10 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
     total, step = per_epoch * o.epochs, 0
     best: dict = {"epoch": 0, "chosenBy": -1.0}
     saved = out / "checkpoint.pt"
-    if saved.is_file():
-        c = checkpoint.load(saved)
-        if (c["seed"], c["total"]) != (seed, total):
-            raise UserError(f"{saved}: belongs to another run (seed {c['seed']}, {c['total']} steps); use another --out")
+    rows = [[[d.conversation, d.utterances, d.label.tolist()] for d in some] for some in (data, held)]
+    made = checkpoint.digests({"seed": seed, "data": rows, "labels": description.labels, "modalities": model.describe()["modalities"],
+                               "[train]": asdict(o), "[context]": asdict(sizes), "[loss]": asdict(parts)})
+    if c := checkpoint.resume(saved, made):
         everything.load_state_dict(c["model"])
         optimizer.load_state_dict(c["optimizer"])
         average.values, average.steps, step, best = c["average"], c["averaged"], c["step"], c["best"]
@@ -156,7 +157,7 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
             best = {"epoch": epoch, **figures, **({"cells": every} if every else {})}
             save_context(out, model, averaged.state_dict(), description, best, seed)
         checkpoint.save(saved, model=everything.state_dict(), optimizer=optimizer.state_dict(), average=average.values,
-                        averaged=average.steps, step=step, total=total, best=best, seed=seed, rng=torch.get_rng_state())
+                        averaged=average.steps, step=step, best=best, made=made, rng=torch.get_rng_state())
     return best
 
 

@@ -13,7 +13,7 @@ import torch
 from conftest import LABELS, SIZES, TINY, write_lines
 from emostream_training import calibration, metrics
 from emostream_training.__main__ import main
-from emostream_training.dataset import Modality
+from emostream_training.dataset import UNLABELLED, Modality
 from emostream_training.assess import calibrate, choose_look_ahead
 from onnx_numpy import run as run_numpy
 
@@ -123,6 +123,19 @@ def test_sets_are_offered_only_where_they_cover_other_dialogues(monkeypatch, shi
     assert ("text" in content["conformal"]["thresholds"]) == offered
     assert (abs(figures["text"]["heldOut"]["coverage"] - 0.9) <= 0.02) == offered
     assert figures["text"]["ece"] < figures["text"]["eceBeforeCalibration"] + 0.01
+
+
+def test_rows_without_label_do_not_count(monkeypatch):
+    logits, label = sample(1000, 1.0)
+    known = np.arange(1000) % 3 > 0
+    figures = []
+    for keep, y in ((known, label), (np.ones(1000, bool), np.where(known, label, UNLABELLED))):
+        parts = [x[k] for x, k in zip(np.split(logits, 20), np.split(keep, 20))]
+        monkeypatch.setattr("emostream_training.assess.predict", lambda *_: parts)
+        held = [Fixed(x[k]) for x, k in zip(np.split(y, 20), np.split(keep, 20))]
+        chosen = choose_look_ahead(SimpleNamespace(options=SIZES), held, 1)
+        figures.append((calibrate(Fixed(label), held, 0, 0.9, 1), chosen, metrics.classification(y[keep], logits[keep])))
+    assert figures[0] == figures[1]
 
 
 def test_conformal_sets_cover_what_they_promise():

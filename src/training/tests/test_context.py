@@ -1,13 +1,14 @@
 """What the context model promises: a row depends on its receptive field alone, on no padding, on no neighbour."""
 import dataclasses
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from conftest import LABELS, SIZES
-from emostream_training.context import ContextModel, ContextOptions
+from emostream_training.context import FARTHEST, ContextModel, ContextOptions
 from emostream_training.errors import UserError
 from emostream_training.export_context import export_context, outputs_of
 from onnx_numpy import run as run_numpy
@@ -205,6 +206,18 @@ def test_receptive_field_counts_every_part_that_looks_back(context):
     assert field(("text", 5), VOICE, window=3, speaker_window=9, layers=2, cross=True) == 18
     assert field(("text", 5), window=3, cross=True) == 3
     assert field(("text", 5), window=0) == 0
+
+
+def test_receptive_field_fits_what_serving_accepts(context):
+    rules = (Path(__file__).parents[2] / "EmoStream.Inference/Bundle/ManifestRules.cs").read_text("utf-8")
+    assert f"MaxWindow = {FARTHEST};" in rules
+    assert context(*TWO, options=options(window=256, layers=2)).receptive_field == FARTHEST
+    for modalities, wrong in ((TWO, dict(window=257, layers=2)), (TWO, dict(window=300, cross=True)), (TWO, dict(window=513)),
+                              ([VOICE], dict(window=12, speaker_window=501))):
+        with pytest.raises(UserError, match="earlier rows; a bundle may ask for 512"):
+            context(*modalities, options=options(**wrong))
+    with pytest.raises(UserError, match="look_ahead must be 0 to 512"):
+        options(look_ahead=513)
 
 
 def test_weights_sum_to_one_over_what_takes_part(context, runner):

@@ -2,10 +2,11 @@
 import pytest
 
 from conftest import write_lines
-from emostream_training.dataset import Description, read_dialogues, read_utterances
+from emostream_training.dataset import UNLABELLED, Description, read_dialogues, read_utterances
 from emostream_training.errors import DataError, UserError
 
 GOOD = {"conversationId": "a", "utteranceId": "1", "speaker": "x", "label": "calm", "features": {"text": [1, 2]}}
+OTHER = {**GOOD, "utteranceId": "2"}
 
 
 def test_rows_group_by_conversation_in_order(tmp_path, describe):
@@ -20,10 +21,13 @@ def test_rows_group_by_conversation_in_order(tmp_path, describe):
 
 
 @pytest.mark.parametrize("bad, message", [
-    ("{not json", "not JSON"), ("[]", "expected a JSON object"), ({**GOOD, "label": "odd"}, "label 'odd'"),
-    ({**GOOD, "features": {"text": [1, 2, 3]}}, "has 3 numbers"), ({**GOOD, "features": {"text": ["x", 1]}}, "list of numbers"),
+    ("{not json", "not JSON"), ("[]", "expected a JSON object"), ({**OTHER, "label": "odd"}, "label 'odd'"),
+    ({**OTHER, "features": {"text": [1, 2, 3]}}, "has 3 numbers"), ({**OTHER, "features": {"text": ["x", 1]}}, "list of numbers"),
     ('{"conversationId":"a","utteranceId":"2","label":"calm","features":{"text":[NaN,1]}}', "not finite"),
-    ({**GOOD, "conversationId": ""}, "conversationId"), ({**GOOD, "tokens": []}, "tokens"), ({**GOOD, "speaker": 3}, "speaker"),
+    ({**OTHER, "conversationId": ""}, "conversationId"), ({**OTHER, "tokens": []}, "tokens"), ({**OTHER, "speaker": 3}, "speaker"),
+    (GOOD, "the same utterance of the same conversation as line 1"),
+    *(({**OTHER, "kind": k}, f"is a {k}: expected the final text") for k in ("revision", "retraction", "end")),
+    ({**OTHER, "kind": 1}, "kind must be a string"),
 ])
 def test_bad_line_names_file_and_line(tmp_path, describe, bad, message):
     path = write_lines(tmp_path / "d.jsonl", [GOOD, "", bad])
@@ -35,6 +39,11 @@ def test_bad_line_names_file_and_line(tmp_path, describe, bad, message):
 def test_file_without_the_described_features_is_refused(tmp_path, describe):
     with pytest.raises(UserError, match="emostream features"):
         read_dialogues(write_lines(tmp_path / "d.jsonl", [{**GOOD, "features": {"face": [1]}}]), describe(("text", 2)))
+
+
+def test_ids_are_unique_within_their_conversation_only(tmp_path):
+    rows = [{**GOOD, "kind": "utterance"}, {**GOOD, "conversationId": "b"}, {"text": "no id"}, {"text": "no id"}]
+    assert len(list(read_utterances(write_lines(tmp_path / "d.jsonl", rows)))) == 4
 
 
 def test_missing_file_is_a_user_error(tmp_path):
@@ -54,6 +63,20 @@ def test_description_takes_any_set_of_modalities():
             Description.parse({**raw, **wrong}, "here")
 
 
+def test_rows_without_label_stay_as_context(tmp_path, describe):
+    bare = {k: v for k, v in GOOD.items() if k != "label"}
+    rows = [bare, {**GOOD, "utteranceId": "2", "speaker": "y", "label": "cross"}, {**GOOD, "utteranceId": "3", "label": None},
+            {**bare, "conversationId": "b"}]
+    (only,) = read_dialogues(write_lines(tmp_path / "d.jsonl", rows), describe(("text", 2)))  # b teaches nothing
+    assert only.utterances == ["1", "2", "3"] and only.label.tolist() == [UNLABELLED, 2, UNLABELLED]
+    assert only.speaker.tolist() == [0, 1, 0] and only.available.all() and only.features["text"][0].tolist() == [1, 2]
+    with pytest.raises(UserError, match="no utterance with a label"):
+        read_dialogues(write_lines(tmp_path / "n.jsonl", [bare]), describe(("text", 2)))
+    both = Description("n", ("calm", "glad"), describe(("text", 2)).modalities, "", "", {"a": "calm", "b": "glad"})
+    rows = [{**bare, "utteranceId": str(i), "labels": x} for i, x in enumerate((["a", "b"], ["b"]))]
+    assert read_dialogues(write_lines(tmp_path / "m.jsonl", rows), both)[0].label.tolist() == [UNLABELLED, 1]
+
+
 def test_labels_are_translated_and_ambiguous_texts_left_out(tmp_path):
     raw = {"name": "n", "labels": ["calm", "glad"], "modalities": [{"name": "text", "feature_space": "text/x@1", "dimension": 1}],
            "map": {"amused": "glad", "proud": "glad", "neutral": "calm"}}
@@ -63,8 +86,7 @@ def test_labels_are_translated_and_ambiguous_texts_left_out(tmp_path):
     found = read_dialogues(path, d)
     assert [(x.conversation, x.label.tolist()) for x in found] == [("0", [1]), ("2", [0])]  # every text stands alone
     assert Description.parse(d.to_json(), "again") == d
-    for wrong, message in ((line(3, "glad"), "label 'glad' is not one of amused"), (line(3), "label None")):
-        with pytest.raises(DataError, match=message):
-            read_dialogues(write_lines(tmp_path / "w.jsonl", [wrong]), d)
+    with pytest.raises(DataError, match="label 'glad' is not one of amused"):
+        read_dialogues(write_lines(tmp_path / "w.jsonl", [line(3, "glad")]), d)
     with pytest.raises(UserError, match="map leads to 'sad'"):
         Description.parse({**raw, "map": {"x": "sad"}}, "here")

@@ -69,6 +69,21 @@ def test_three_commands_need_no_configuration(tmp_path, encoder, monkeypatch):
     assert "# my-bundle 1.0.0" in (tmp_path / "My Bundle/README.md").read_text()
 
 
+@pytest.mark.parametrize("name", ["audio", "text"])
+def test_vectors_alone_need_no_encoder(tmp_path, name, monkeypatch, capsys):
+    monkeypatch.setattr("emostream_training.meetings.STEPS", 20)
+    lines = [json.loads(line) for line in meetings(tmp_path / "m.jsonl", audio=False).read_text().splitlines()]
+    data = write_lines(tmp_path / "calls.jsonl", [{**x, "features": {name: x["features"]["text"]}} for x in lines])
+    assert run("train", "--data", data, "--features", f"{name}={name}/mine@2", "--out", tmp_path / "run") == 0
+    assert run("bundle", "--run", tmp_path / "run", "--out", tmp_path / "voice") == 0
+    manifest = json.loads((tmp_path / "voice/manifest.json").read_text())
+    assert manifest["modalities"] == [{"name": name, "featureSpace": f"{name}/mine@2", "dimension": 6}]
+    assert set(manifest["files"]) == {"context.onnx"} and manifest["training"]["seeds"] == {"context": 1}
+    assert manifest["description"].endswith("trained on calls.") and manifest["license"] == "not stated"
+    assert f"| {name} | {name}/mine@2 | 6 | not taken, features only |" in (tmp_path / "voice/README.md").read_text()
+    assert ("takes vectors of text" in capsys.readouterr().err) == (name == "text")
+
+
 def test_held_out_conversations_follow_seed_and_share(tmp_path, encoder, monkeypatch):
     data, drawn = meetings(tmp_path / "m.jsonl", audio=False), []
     monkeypatch.setattr("emostream_training.commands.fit", lambda *_: {})
@@ -94,7 +109,7 @@ def test_what_cannot_be_derived_is_said(tmp_path, encoder, capsys):
     refused("expected a bundle with an encoder", data, "--encoder", tmp_path / "none")
     bare = write_lines(tmp_path / "bare.jsonl", [{**first, "features": None}, {**first, "label": "odd", "features": None}])
     refused("no utterance has features.text; write them with `emostream features`", bare, "--encoder", encoder)
-    refused("lacks a label", write_lines(tmp_path / "l.jsonl", [{**first, "label": None}]), "--encoder", encoder)
+    refused("two or more different labels are needed, found 0", write_lines(tmp_path / "l.jsonl", [{**first, "label": None}]), "--encoder", encoder)
     refused("two or more conversations", write_lines(tmp_path / "o.jsonl", [first, {**first, "label": "odd"}]), "--encoder", encoder)
     refused("two or more different labels", write_lines(tmp_path / "s.jsonl", [first]), "--encoder", encoder)
 

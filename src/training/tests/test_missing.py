@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from conftest import LABELS
-from emostream_training.dataset import Dialogue
+from emostream_training.dataset import UNLABELLED, Dialogue
 from emostream_training.missing import RATES, at_rate, draw, only
 from emostream_training.predict import cells
 
@@ -43,6 +43,8 @@ def test_cells_count_the_utterances_that_bring_the_subset(context):
     assert all(0 <= v <= 1 for v in out.values())
     d.label[~d.available[:, 0]] = (d.label[~d.available[:, 0]] + 1) % len(LABELS)  # rows without text do not count for text
     assert cells(model, [d])["text"] == pytest.approx(out["text"]) and cells(model, [d])["missing 0.1"] != out["missing 0.1"]
+    d.label[d.available[:, 1]] = UNLABELLED  # nothing is left that tells what audio is worth
+    assert list(cells(model, [d])) == ["text", *(f"missing {r}" for r in RATES)]
     assert only([d], (1,))[0].available.tolist() == (d.available & [False, True]).tolist()
 
 

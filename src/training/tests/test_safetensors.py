@@ -37,6 +37,13 @@ def test_shards_are_found_by_their_index(tmp_path):
         open_weights(tmp_path)
 
 
+def swap(data, old, new):
+    """The file with a part of its header replaced by one of another length."""
+    length = int.from_bytes(data[:8], "little")
+    header = data[8: 8 + length].replace(old.encode(), new.encode())
+    return len(header).to_bytes(8, "little") + header + data[8 + length:]
+
+
 @pytest.mark.parametrize("change, expected", [
     (lambda b: b[:4], "does not fit"),
     (lambda b: (2**60).to_bytes(8, "little") + b[8:], "does not fit"),
@@ -45,6 +52,11 @@ def test_shards_are_found_by_their_index(tmp_path):
     (lambda b: b.replace(b'"F32"', b'"I64"'), "is I64; supported are F32, F16, BF16"),
     (lambda b: b.replace(b"[2, 3]", b"[2, 4]"), "do not hold"),
     (lambda b: b.replace(b"[0, 24]", b"[0,-24]"), "do not hold"),
+    (lambda b: swap(b, "[2, 3]", "[4294967296, 4294967296, 6]"), "do not hold"),  # wraps to 0 in 64 bits
+    (lambda b: swap(b, "[2, 3]", "[6, 1152921504606846977, 16]"), "do not hold"),
+    (lambda b: swap(b, "[2, 3]", "[6" + ", 1" * 40 + "]"), "do not hold"),
+    (lambda b: swap(swap(b, "[2, 3]", "[4294967296, 4294967296]"), "[0, 24]", "[0, 0]"), "do not hold"),
+    (lambda b: swap(b, "[2, 3]", "[2.0, 3]"), "do not hold"),
     (lambda b: b.replace(b'"dtype"', b'"dtipe"'), "expected dtype, shape and data_offsets"),
 ])
 def test_a_damaged_file_is_refused_with_its_reason(tmp_path, change, expected):

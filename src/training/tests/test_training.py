@@ -10,8 +10,10 @@ import torch
 from conftest import LABELS, SIZES, TINY, echo_dialogues, write_lines
 from emostream_training import checkpoint
 from emostream_training.bert import Bert
+from emostream_training.dataset import UNLABELLED
 from emostream_training.errors import DataError, UserError
-from emostream_training.finetune import FinetuneOptions, finetune
+from emostream_training.finetune import Classifier, Corpus, FinetuneOptions, finetune
+from emostream_training.finetune import predict as predict_texts
 from emostream_training.losses import Loss, LossOptions, class_weights, info_nce, taught_nce
 from emostream_training.missing import drop_modalities
 from emostream_training.predict import predict, score
@@ -34,6 +36,30 @@ def test_context_is_learnt_from_the_row_before(describe, tmp_path):
     for d in blind:
         d.features["text"] = d.features["text"][np.random.default_rng(0).permutation(len(d))]
     assert score(model, blind)["weightedF1"] < 0.7
+
+
+def test_row_without_label_is_read_and_not_scored(describe, tmp_path):
+    """Even rows have no label, and they alone tell those of the odd ones."""
+    data, held = echo_dialogues(240, 1), echo_dialogues(40, 2)
+    for d in (*data, *held):
+        d.label[::2] = UNLABELLED
+    best = fit(OPTIONS, SIZES, LossOptions(), describe(("text", 4)), data, held, tmp_path, 7)
+    assert best["weightedF1"] > 0.95 and best["accuracy"] > 0.95
+
+
+def test_loss_leaves_out_rows_without_label(context):
+    model = context(("text", 5), ("audio", 3))
+    torch.manual_seed(1)
+    given, present = torch.ones(2, 6, 2, dtype=torch.bool), torch.ones(2, 6, dtype=torch.bool)
+    present[1, 4:] = False
+    kept = given.clone()
+    kept[:, ::2, 0], kept[:, 1::2, 1] = False, False
+    speaker, inputs = torch.zeros(2, 6, dtype=torch.int64), [torch.randn(2, 6, 5), torch.randn(2, 6, 3)]
+    full, part = (model.members[0](inputs, a, speaker, present, torch.tensor(1)) for a in (given, kept))
+    label = torch.tensor([[0, UNLABELLED, 2, UNLABELLED, 1, 0], [1, 2, UNLABELLED, 0, 0, 0]])
+    parts = LossOptions(label_guided=0.1, teach=0.1, ceiling=0.4)
+    left_out = Loss(parts, torch.tensor([3, 2, 1]))(full, part, given, kept, present & (label != UNLABELLED), label.clamp(min=0))
+    assert torch.equal(Loss(parts, torch.tensor([3, 2, 1]))(full, part, given, kept, present, label), left_out)
 
 
 def test_row_without_text_is_told_by_its_context(describe, tmp_path):
@@ -66,6 +92,20 @@ def test_train_resumes_to_the_same_weights(describe, tmp_path, monkeypatch):
     assert all(torch.equal(whole["model"][k], cut["model"][k]) for k in whole["model"])
     with open(tmp_path / "cut" / "log.csv") as f:
         assert [r["epoch"] for r in csv.DictReader(f)] == ["1", "2", "3", "4"]
+
+
+def test_train_resumes_no_other_run(describe, tmp_path):
+    data, held, description = echo_dialogues(16, 1), echo_dialogues(8, 2), describe(("text", 4))
+    go = lambda o=TrainOptions(epochs=1), sizes=SIZES, parts=LossOptions(), description=description, seed=7, data=data: fit(
+        o, sizes, parts, description, data, held, tmp_path, seed)
+    best = go()
+    assert go() == best
+    for says, change in ((r"\[train\]", {"o": TrainOptions(epochs=1, weight_decay=0.5)}), (r"\[loss\]", {"parts": LossOptions(align=0.3)}),
+                         (r"\[context\]", {"sizes": dataclasses.replace(SIZES, window=2)}), ("seed", {"seed": 8}), ("data", {"data": held + data[8:]}),
+                         ("labels", {"description": dataclasses.replace(description, labels=LABELS[::-1])}),
+                         ("modalities", {"description": describe(("text", 4, "log"))})):
+        with pytest.raises(UserError, match=f"another run, made with another {says}; use another --out"):
+            go(**change)
 
 
 def corpus(path, count, seed, many=False):
@@ -112,8 +152,19 @@ def test_finetune_resumes_to_the_same_weights(tmp_path, start, monkeypatch):
     go("cut")
     whole, cut = (checkpoint.load(tmp_path / d / "encoder.pt") for d in ("whole", "cut"))
     assert all(torch.equal(whole["encoder"][k], cut["encoder"][k]) for k in whole["encoder"])
-    with pytest.raises(UserError, match="another run"):
-        finetune(o, list(LABELS), data, dev, start, tmp_path / "cut", 2)
+    again = lambda options=o, seed=1, texts=data: finetune(options, list(LABELS), texts, dev, start, tmp_path / "cut", seed)
+    for change, says in (({"seed": 2}, "seed"), ({"options": dataclasses.replace(o, learning_rate=2e-3)}, r"\[finetune\]"),
+                         ({"texts": corpus(tmp_path / "o", 96, 3)}, "data")):
+        with pytest.raises(UserError, match=f"another run, made with another {says}; use another --out"):
+            again(**change)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_predicting_leaves_the_model_in_its_mode(context, bert, training):
+    model, classifier = context(("text", 4)).train(training), Classifier(bert, 3, 0.1).train(training)
+    predict(model, echo_dialogues(3, 1))
+    predict_texts(classifier, Corpus([[1, 10, 2]], np.zeros(1, np.int64)))
+    assert model.training == classifier.training == training
 
 
 def test_finetune_needs_tokens(tmp_path, start):
