@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import calibration, metrics
-from ..dataset import MODALITIES, Description, Dialogue, read_dialogues
+from ..dataset import MODALITIES, UNLABELLED, Description, Dialogue, read_dialogues
 from ..errors import UserError
 from ..missing import at_rate, only
 from ..predict import predict
@@ -61,10 +61,11 @@ class _Specialist:
 def _figures(specialists: list[_Specialist], dialogues: list[Dialogue], counted: np.ndarray | None = None) -> dict:
     """counted bool [utterances]: which of those that have anything left; all when it is not given."""
     has = np.concatenate([d.available for d in dialogues])
-    rows = has.any(1) if counted is None else counted & has.any(1)
+    label = np.concatenate([d.label for d in dialogues])
+    rows = has.any(1) & (label != UNLABELLED) & (True if counted is None else counted)
     p = sum(s.probabilities(dialogues, m) * has[:, m: m + 1] for m, s in enumerate(specialists))[rows] / has[rows].sum(1, keepdims=True)
     if not len(p):
         return {"utterances": 0}
-    label, logits = np.concatenate([d.label for d in dialogues])[rows], np.log(np.maximum(p, 1e-12))
+    label, logits = label[rows], np.log(np.maximum(p, 1e-12))
     return {"utterances": len(label), **metrics.classification(label, logits),
             "calibration": {"ece": calibration.ece(p, label), "nll": calibration.nll(p, label)}}
