@@ -54,7 +54,9 @@ internal readonly record struct FeatureLine(JsonElement Root, string Text)
 }
 
 /// <summary>Writes lines with their features added.</summary>
-internal sealed class FeatureLineWriter(Stream stream, bool tokens)
+/// <param name="stream">Where they go.</param>
+/// <param name="space">The feature space of the descriptors; null: token ids are written.</param>
+internal sealed class FeatureLineWriter(Stream stream, string? space)
 {
     public void Write(ReadOnlySpan<FeatureLine> lines, ReadOnlySpan<Array> encoded)
     {
@@ -75,28 +77,20 @@ internal sealed class FeatureLineWriter(Stream stream, bool tokens)
         writer.WriteStartObject();
         foreach (var member in root.EnumerateObject())
         {
-            if (!member.NameEquals(tokens ? "tokens" : "features"))
+            if (!(space is null ? member.NameEquals("tokens") : member.NameEquals("features") || member.NameEquals("featureSpaces")))
             {
                 member.WriteTo(writer);
             }
         }
 
-        if (tokens)
+        if (space is null)
         {
             writer.WritePropertyName("tokens");
             WriteArray(writer, encoded);
         }
         else
         {
-            writer.WriteStartObject("features");
-            if (root.TryGetProperty("features", out var features))
-            {
-                foreach (var member in features.EnumerateObject().Where(member => !member.NameEquals("text")))
-                {
-                    member.WriteTo(writer);
-                }
-            }
-
+            StartWithOthers(writer, root, "features");
             if (!string.IsNullOrWhiteSpace(line.Text))
             {
                 writer.WritePropertyName("text");
@@ -104,9 +98,26 @@ internal sealed class FeatureLineWriter(Stream stream, bool tokens)
             }
 
             writer.WriteEndObject();
+            // Vectors of two spaces may have the same length: training must be able to tell.
+            StartWithOthers(writer, root, "featureSpaces");
+            writer.WriteString("text", space);
+            writer.WriteEndObject();
         }
 
         writer.WriteEndObject();
+    }
+
+    /// <summary>Begins an object by modality with what the line has of other modalities than text.</summary>
+    private static void StartWithOthers(Utf8JsonWriter writer, JsonElement root, string name)
+    {
+        writer.WriteStartObject(name);
+        if (root.TryGetProperty(name, out var members) && members.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var member in members.EnumerateObject().Where(member => !member.NameEquals("text")))
+            {
+                member.WriteTo(writer);
+            }
+        }
     }
 
     private static void WriteArray(Utf8JsonWriter writer, Array values)

@@ -26,8 +26,8 @@ internal static class FeaturesCommand
             Environment:
               EmoStream__Bundle                 bundle directory where --bundle is not given; else the shipped one
 
-            Every line is copied as it is; features.text (float16 values as decimal numbers) or tokens is added.
-            A line without words gets no features.text: serving takes it for an utterance without text, too.
+            Every member of a line is kept; features.text (float16 values as decimal numbers) with its featureSpaces, or tokens is added.
+            A line without words gets no features.text: serving takes no text from it either.
             """);
         command.Run(terminal, (parsed, cancellationToken) =>
         {
@@ -47,13 +47,18 @@ internal static class FeaturesCommand
     {
         var encode = Encoder(bundle, tokens, out var encoder);
         using var owner = encoder;
+        if (Path.GetFullPath(output) == Path.GetFullPath(file))
+        {
+            throw new InputException($"--out {output}: is the input itself; name another file.");
+        }
+
         // Under another name until it is whole: a training run must not read half a file.
         var partial = output + ".partial";
         try
         {
             using (var stream = File.Create(partial))
             {
-                var writer = new FeatureLineWriter(stream, tokens);
+                var writer = new FeatureLineWriter(stream, tokens ? null : bundle.Manifest.Modalities.First(m => m.Name == Contracts.Modality.Text).FeatureSpace);
                 Progress.Run(terminal, "features", File.ReadLines(file).Count(), report =>
                 {
                     foreach (var batch in FeatureLine.Read(file).Chunk(LinesPerBatch))
@@ -73,7 +78,10 @@ internal static class FeaturesCommand
         }
         finally
         {
-            File.Delete(partial);
+            if (File.Exists(partial))
+            {
+                File.Delete(partial);
+            }
         }
     }
 

@@ -6,13 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 from .bundle import BundleOptions, write_bundle, write_encoder_bundle
 from .config import parse, read_toml
 from .context import ContextOptions
-from .dataset import MODALITIES, Description, group, read_dialogues, read_utterances
+from .dataset import MODALITIES, UNLABELLED, Description, Dialogue, group, read_dialogues, read_utterances
 from .errors import UserError
 from .finetune import FinetuneOptions, choose_device, history_of
 from .finetune import finetune as run_finetune
@@ -71,8 +72,15 @@ def train(a: argparse.Namespace) -> None:
     o = o if "train" in config else options(len(data))
     write_record(a.out, a.data, a.dev, ids, a.encoder, description)
     print(f"{sum(map(len, data))} utterances of {len(data)} conversations, {sum(map(len, held))} of {len(held)} held out; "
-          f"{len(description.labels)} labels; {', '.join(m.name for m in description.modalities)}", flush=True)
+          f"{', '.join(m.name for m in description.modalities)}; {_counts(description, [*data, *held])}", flush=True)
     print(json.dumps({"run": str(a.out), "dev": fit(o, sizes, parts, description, data, held, a.out, a.seed)}))
+
+
+def _counts(description: Description, dialogues: list[Dialogue]) -> str:
+    """How often every label occurs: a mistyped one is seen here, before it is trained on."""
+    found = Counter(y for d in dialogues for y in d.label.tolist())
+    names = {**dict(enumerate(description.labels)), UNLABELLED: "without a label"}
+    return ", ".join(f"{name} {found[y]}" for y, name in names.items() if found[y] or y != UNLABELLED)
 
 
 def bundle(a: argparse.Namespace) -> None:

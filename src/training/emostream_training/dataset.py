@@ -38,6 +38,7 @@ class Utterance:
     labels: tuple[str, ...]
     tokens: list[int] | None
     features: dict[str, np.ndarray] = field(default_factory=dict)
+    spaces: dict[str, str] = field(default_factory=dict)  # feature space by modality, where the line says it
 
 
 def read_utterances(path: Path) -> Iterator[Utterance]:
@@ -80,10 +81,16 @@ def _parse(path: Path, number: int, text: str) -> Utterance:
     features = raw.get("features") or {}
     if not isinstance(features, dict):
         raise DataError(path, number, "features must be an object of lists of numbers")
+    spaces = raw.get("featureSpaces") or {}
+    if not isinstance(spaces, dict) or not all(isinstance(s, str) for s in spaces.values()):
+        raise DataError(path, number, "featureSpaces must be an object of strings")
+    label = string("label", None)
+    if not all(x.strip() for x in (labels if label is None else [*labels, label])):
+        raise DataError(path, number, "a label must not be empty; leave it out where there is none")
     alone = string("id", "") or ""  # the id of a single text
     return Utterance(number, string("conversationId", None) or alone, string("utteranceId", None) or alone,
-                     string("speaker", "") or "", string("label", None), tuple(labels), tokens,
-                     {m: _vector(path, number, m, v) for m, v in features.items() if v is not None})
+                     string("speaker", "") or "", label, tuple(labels), tokens,
+                     {m: _vector(path, number, m, v) for m, v in features.items() if v is not None}, spaces)
 
 
 def _vector(path: Path, number: int, modality: str, value: object) -> np.ndarray:
@@ -204,6 +211,8 @@ def group(path: Path, utterances: Iterable[Utterance], description: Description)
         if not u.conversation or not u.utterance:
             raise DataError(path, u.line, "conversationId and utteranceId are needed")
         for m in description.modalities:
+            if m.name in u.features and u.spaces.get(m.name, m.feature_space) != m.feature_space:
+                raise DataError(path, u.line, f"features.{m.name} are of {u.spaces[m.name]}, the model takes {m.feature_space}")
             if m.name in u.features and len(u.features[m.name]) != m.dimension:
                 raise DataError(path, u.line, f"features.{m.name} has {len(u.features[m.name])} numbers, "
                                               f"{m.feature_space} has {m.dimension}")

@@ -23,6 +23,7 @@ public sealed class FeaturesCommandTests : IDisposable
         var values = lines[0].GetProperty("features").GetProperty("text").EnumerateArray().Select(value => value.GetSingle()).ToList();
         Assert.Equal(Dimension(), values.Count);
         Assert.All(values, value => Assert.Equal(value, (float)(Half)value));
+        Assert.Equal("""{"text":"SPACE"}""".Replace("SPACE", Space(), StringComparison.Ordinal), lines[0].GetProperty("featureSpaces").GetRawText());
     }
 
     [Theory]
@@ -65,7 +66,25 @@ public sealed class FeaturesCommandTests : IDisposable
         Assert.Equal(["in.jsonl"], Directory.GetFiles(_directory.Root).Select(Path.GetFileName));
     }
 
+    [Theory]
+    [InlineData("in.jsonl", "is the input itself")]
+    [InlineData("missing/out.jsonl", "missing")]
+    public async Task Features_UnusableOutput_SaysSoAndKeepsTheInput(string output, string expected)
+    {
+        var input = _directory.Write("in.jsonl", Line);
+
+        var (exitCode, _, error) = await CliRun.RunAsync("features", input, "--bundle", CliRun.TinyBundle, "--out", _directory.PathOf(output));
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains(expected, error);
+        Assert.DoesNotContain("unexpected", error);
+        Assert.Equal(Line, File.ReadLines(input).Single());
+    }
+
     public void Dispose() => _directory.Dispose();
+
+    private static string Space() => JsonElement.Parse(File.ReadAllText(Path.Combine(CliRun.TinyBundle, "manifest.json")))
+        .GetProperty("modalities")[0].GetProperty("featureSpace").GetString()!;
 
     private static int Dimension() => JsonElement.Parse(File.ReadAllText(Path.Combine(CliRun.TinyBundle, "manifest.json")))
         .GetProperty("modalities")[0].GetProperty("dimension").GetInt32();
