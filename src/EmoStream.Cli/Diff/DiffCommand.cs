@@ -51,7 +51,7 @@ internal static class DiffCommand
             {
                 var loaded = Array.ConvertAll(parsed.GetRequiredValue(bundles), Load);
                 var input = File.Exists(name) || Directory.Exists(name)
-                    ? DiffInput.Read(new InputFile(name, FeatureSpaces.Parse(parsed.GetValue(features))))
+                    ? DiffInput.Read(new InputFile(name, FeatureSpaces.Parse(parsed.GetValue(features)), needsModality: false))
                     : await FetchAsync(name, address, cancellationToken);
                 var report = Compare(terminal, input, loaded, parsed.GetValue(all), cancellationToken);
                 if (parsed.GetValue(json))

@@ -15,7 +15,7 @@ internal sealed class EvaluationRun(Terminal terminal, string path, IReadOnlyDic
 {
     private readonly Lazy<IReadOnlyCollection<Conversation>> _conversations = new(() =>
     {
-        var conversations = Conversation.Gather(new InputFile(path, spaces));
+        var conversations = Conversation.Gather(new InputFile(path, spaces, needsModality: false));
         return conversations.SelectMany(conversation => conversation.Turns).Any(turn => turn.Line.Label is not null && !turn.IsRetracted)
             ? conversations
             : throw new InputException($"{path}: no line has a label");

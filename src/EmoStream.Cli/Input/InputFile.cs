@@ -8,7 +8,8 @@ namespace EmoStream.Cli.Input;
 /// </summary>
 /// <param name="path">The file.</param>
 /// <param name="featureSpaces">Feature space by modality: what the dataset form's vectors are; none = vectors are left out.</param>
-internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>? featureSpaces = null)
+/// <param name="needsModality">Whether an utterance that brings no modality is unusable, as it is for the system; else it is context.</param>
+internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>? featureSpaces = null, bool needsModality = true)
 {
     /// <summary>The file, as it was named.</summary>
     public string Path => path;
@@ -52,11 +53,11 @@ internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>
         }
     }
 
-    private static InputLine Validate(InputLine line)
-        => line.Event is { } e && UtteranceEventValidator.Validate(e) is { } error && !IsVectorOnly(line, error) ? InputLine.Bad(line.Number, error) : line;
+    private InputLine Validate(InputLine line)
+        => line.Event is { } e && UtteranceEventValidator.Validate(e) is { } error && !IsAllowed(line, error) ? InputLine.Bad(line.Number, error) : line;
 
     /// <summary>An event needs a modality; a line with nothing but a vector of its text has one.</summary>
-    private static bool IsVectorOnly(InputLine line, string error) => line.TextFeatures is not null && error.StartsWith("no-modality:", StringComparison.Ordinal);
+    private bool IsAllowed(InputLine line, string error) => (line.TextFeatures is not null || !needsModality) && error.StartsWith("no-modality:", StringComparison.Ordinal);
 
     private T Guard<T>(Func<T> read)
     {

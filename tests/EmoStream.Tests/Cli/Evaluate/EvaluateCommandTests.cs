@@ -29,6 +29,18 @@ public sealed class EvaluateCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Evaluate_UtteranceWithoutWords_IsContextAndIsCounted()
+    {
+        var silent = $$"""{"conversationId":"c1","utteranceId":"silent","speaker":"s","startMs":null,"endMs":null,"text":null,"label":"{{_labels[0]}}"}""";
+
+        var (exitCode, output, error) = await CliRun.RunAsync("evaluate", _directory.Write("dev.jsonl", [.. Lines(20), silent]), "--bundle", CliRun.TinyBundle, "--json");
+
+        Assert.True(exitCode == 0, error);
+        var report = JsonElement.Parse(output);
+        Assert.Equal((20, 1), (report.GetProperty("utterances").GetInt32(), report.GetProperty("unscorable").GetInt32()));
+    }
+
+    [Fact]
     public async Task Evaluate_ConversationAmongOthers_ScoresAsAlone()
     {
         var all = _directory.PathOf("all.jsonl");
