@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using EmoStream.Cli.Diff;
 using EmoStream.Cli.Doctor;
 using EmoStream.Cli.Evaluate;
@@ -44,9 +45,20 @@ internal static class CommandTree
 
         var parsed = root.Parse(args);
         var configuration = new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = ShutdownTimeout };
-        var exitCode = await parsed.InvokeAsync(configuration);
-        return parsed.Errors.Count > 0 && parsed.Action is ParseErrorAction ? ExitCode.Usage : exitCode;
+        if (parsed.Action is ParseErrorAction wrong)
+        {
+            // A page of help would push the error off the screen.
+            wrong.ShowHelp = false;
+            await parsed.InvokeAsync(configuration);
+            error.WriteLine($"{string.Join(' ', PathTo(parsed.CommandResult))} --help says how.");
+            return ExitCode.Usage;
+        }
+
+        return await parsed.InvokeAsync(configuration);
     }
+
+    private static IEnumerable<string> PathTo(CommandResult command)
+        => [.. command.Parent is CommandResult parent ? PathTo(parent) : ["emostream"], .. command.Parent is null ? (string[])[] : [command.Command.Name]];
 
     /// <summary>Sets what a command does; failures that a user can do something about become one line and exit code 1.</summary>
     public static void Run(this Command command, Terminal terminal, Func<ParseResult, CancellationToken, Task<int>> run)

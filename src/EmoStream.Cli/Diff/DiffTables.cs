@@ -36,7 +36,7 @@ internal static class DiffTables
     {
         if (report.TextOnly)
         {
-            yield return "Audio, face and body of a conversation are not kept: both bundles scored its text alone.";
+            yield return "Audio, face and body of a conversation are not kept: both bundles scored its text alone. One that goes on is compared as it stands now.";
         }
 
         if (report.WithheldTexts > 0)

@@ -90,8 +90,9 @@ internal sealed class FeatureLineWriter(Stream stream, string? space)
         }
         else
         {
+            var hasText = !string.IsNullOrWhiteSpace(line.Text);
             StartWithOthers(writer, root, "features");
-            if (!string.IsNullOrWhiteSpace(line.Text))
+            if (hasText)
             {
                 writer.WritePropertyName("text");
                 WriteArray(writer, encoded);
@@ -100,7 +101,11 @@ internal sealed class FeatureLineWriter(Stream stream, string? space)
             writer.WriteEndObject();
             // Vectors of two spaces may have the same length: training must be able to tell.
             StartWithOthers(writer, root, "featureSpaces");
-            writer.WriteString("text", space);
+            if (hasText)
+            {
+                writer.WriteString("text", space);
+            }
+
             writer.WriteEndObject();
         }
 

@@ -47,7 +47,7 @@ internal static class FeaturesCommand
     {
         var encode = Encoder(bundle, tokens, out var encoder);
         using var owner = encoder;
-        if (Path.GetFullPath(output) == Path.GetFullPath(file))
+        if (File.Exists(output) && Behind(output) == Behind(file))
         {
             throw new InputException($"--out {output}: is the input itself; name another file.");
         }
@@ -84,6 +84,8 @@ internal static class FeaturesCommand
             }
         }
     }
+
+    private static string Behind(string path) => File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
 
     private static Func<string[], Array[]> Encoder(ModelBundle bundle, bool tokens, out TextEncoder? encoder)
     {

@@ -9,6 +9,7 @@ from .errors import UserError
 from .experiments.arguments import add_command as add_experiment
 
 SEED = dict(type=int, default=1, metavar="N", help="seed of everything random (default: 1)")
+DEVICE = dict(default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto: CUDA where torch sees it)")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
             ("--encoder", path("where to start: a Hugging Face encoder directory (BERT, RoBERTa, XLM-RoBERTa, DeBERTa v2/v3), or encoder.pt of an earlier run")),
             ("--out", path("directory of the run: encoder.pt, train.csv, dev.csv, checkpoint.pt")), ("--seed", SEED),
             ("--epochs", dict(type=int, metavar="N", help="instead of the configuration's")),
-            ("--device", dict(default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto: CUDA where torch sees it)")))
+            ("--device", DEVICE))
     command("encoder", "Export an encoder as a bundle that only encodes, for `emostream features --bundle`.",
             "encoder --config configs/meld.toml --encoder run/text/encoder.pt --vocabulary minilm/vocab.txt --out run/encoder",
             ("--config", path(config)),
@@ -78,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
             ("--held-out", dict(type=_share, default=0.2, metavar="SHARE",
                                 help="share of the conversations that is held out without --dev, drawn by --seed (default: 0.2)")),
             ("--config", path(config + " (default: labels and modalities are those of the data)", required=False)),
-            ("--out", path("directory of the run: context.pt, run.json, log.csv, checkpoint.pt")), ("--seed", SEED))
+            ("--out", path("directory of the run: context.pt, run.json, log.csv, checkpoint.pt")), ("--seed", SEED),
+            ("--device", DEVICE))
     command("bundle", "Export the context model, calibrate on the held-out dialogues and write the bundle that serves.",
             "bundle --run run --out my-bundle",
             ("--run", path("the --out of `train`")), ("--out", path("directory of the bundle")),

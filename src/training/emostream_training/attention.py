@@ -18,7 +18,7 @@ class Sight:
 
     @staticmethod
     def of(speaker: torch.Tensor) -> "Sight":
-        at = torch.arange(speaker.shape[1])
+        at = torch.arange(speaker.shape[1], device=speaker.device)
         return Sight(at[:, None] - at[None, :], speaker[:, :, None] == speaker[:, None, :])
 
     def within(self, back: int, ahead: torch.Tensor | int) -> torch.Tensor:

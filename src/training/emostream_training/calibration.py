@@ -11,6 +11,7 @@ import numpy as np
 
 from . import metrics
 
+FEW_DIALOGUES = 4  # with fewer, nothing can be held out from calibration
 BINS = tuple(range(8, 21))  # the error is averaged over these binnings: one alone could be fitted by where its edges lie
 
 
@@ -74,10 +75,10 @@ def held_out(logits: list[np.ndarray], labels: list[np.ndarray], coverage: float
     """What calibration and conformal sets are worth on dialogues that they were not fitted to.
 
     Every split cuts the dialogues into random halves: each half is calibrated on the other. ECE and NLL are of both
-    halves together, coverage and set size of the second; all are means over the splits. Empty with fewer than four dialogues.
+    halves together, coverage and set size of the second; all are means over the splits. Empty with fewer than FEW_DIALOGUES.
     """
     full = [i for i, l in enumerate(labels) if len(l)]
-    if len(full) < 4:
+    if len(full) < FEW_DIALOGUES:
         return {}
     rng, seen = np.random.default_rng(seed), []
     for _ in range(splits):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .bundle import BundleOptions, write_bundle, write_encoder_bundle
+from .calibration import FEW_DIALOGUES
 from .config import parse, read_toml
 from .context import ContextOptions
 from .dataset import MODALITIES, UNLABELLED, Description, Dialogue, group, read_dialogues, read_utterances
@@ -73,7 +74,10 @@ def train(a: argparse.Namespace) -> None:
     write_record(a.out, a.data, a.dev, ids, a.encoder, description)
     print(f"{sum(map(len, data))} utterances of {len(data)} conversations, {sum(map(len, held))} of {len(held)} held out; "
           f"{', '.join(m.name for m in description.modalities)}; {_counts(description, [*data, *held])}", flush=True)
-    print(json.dumps({"run": str(a.out), "dev": fit(o, sizes, parts, description, data, held, a.out, a.seed)}))
+    if len(held) < FEW_DIALOGUES:
+        print(f"warning: only {len(held)} held-out conversations choose the epoch and calibrate the bundle, so its figures will say little; "
+              "hold out more with --held-out or --dev", file=sys.stderr)
+    print(json.dumps({"run": str(a.out), "dev": fit(o, sizes, parts, description, data, held, a.out, a.seed, choose_device(a.device))}))
 
 
 def _counts(description: Description, dialogues: list[Dialogue]) -> str:

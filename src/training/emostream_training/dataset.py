@@ -85,8 +85,8 @@ def _parse(path: Path, number: int, text: str) -> Utterance:
     if not isinstance(spaces, dict) or not all(isinstance(s, str) for s in spaces.values()):
         raise DataError(path, number, "featureSpaces must be an object of strings")
     label = string("label", None)
-    if not all(x.strip() for x in (labels if label is None else [*labels, label])):
-        raise DataError(path, number, "a label must not be empty; leave it out where there is none")
+    if not all(x and x == x.strip() for x in (labels if label is None else [*labels, label])):
+        raise DataError(path, number, "a label must not be empty, nor have blanks around it; leave it out where there is none")
     alone = string("id", "") or ""  # the id of a single text
     return Utterance(number, string("conversationId", None) or alone, string("utteranceId", None) or alone,
                      string("speaker", "") or "", label, tuple(labels), tokens,
@@ -98,7 +98,11 @@ def _vector(path: Path, number: int, modality: str, value: object) -> np.ndarray
         raise DataError(path, number, f"features.{modality} must be a list of numbers")
     if not all(math.isfinite(x) for x in value):
         raise DataError(path, number, f"features.{modality} holds a number that is not finite")
-    return np.asarray(value, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        served = np.asarray(value, dtype=np.float32).astype(np.float16)  # serving keeps descriptors so: train on what it sees
+    if not np.isfinite(served).all():
+        raise DataError(path, number, f"features.{modality} holds a number that does not fit float16 (65,504 at most)")
+    return served.astype(np.float32)
 
 
 @dataclass(frozen=True)

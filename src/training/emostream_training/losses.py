@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from .context import Output
 from .dataset import UNLABELLED
+from .errors import UserError
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class LossOptions:
     label_smoothing: float = 0.05
     class_weight_power: float = 0.0  # 0: every utterance counts alike; 0.5: square root of the inverse frequency
 
+    def __post_init__(self):
+        if not self.single and (self.trust or self.teach):
+            raise UserError("without single the modalities' own heads are not trained: trust and teach, which ask them, must be 0 too")
+
 
 def class_weights(counts: torch.Tensor, power: float) -> torch.Tensor:
     """Inverse frequency to a power, scaled so that the mean over utterances is 1."""
@@ -37,7 +42,7 @@ def class_weights(counts: torch.Tensor, power: float) -> torch.Tensor:
 def info_nce(a: torch.Tensor, b: torch.Tensor, scale: torch.Tensor, label: torch.Tensor | None = None) -> torch.Tensor:
     """Symmetric InfoNCE of matching rows [n, joint]; with labels [n] every row of the same label is a positive."""
     scores = scale * a @ b.T
-    positive = torch.eye(len(a)) if label is None else (label[:, None] == label[None, :]).float()
+    positive = torch.eye(len(a), device=a.device) if label is None else (label[:, None] == label[None, :]).float()
     positive = positive / positive.sum(1, keepdim=True)
     return -0.5 * ((positive * scores.log_softmax(1)).sum(1) + (positive * scores.T.log_softmax(1)).sum(1)).mean()
 

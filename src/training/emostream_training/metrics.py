@@ -7,23 +7,24 @@ from .dataset import UNLABELLED
 
 
 def f1_per_class(truth: np.ndarray, guess: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """F1 and number of true examples per class."""
-    f1, support = np.zeros(classes), np.zeros(classes, dtype=np.int64)
+    """F1, NaN for a class that neither occurs nor is guessed, and number of true examples per class."""
+    f1, support = np.full(classes, np.nan), np.zeros(classes, dtype=np.int64)
     for c in range(classes):
         hit = int(((truth == c) & (guess == c)).sum())
         wrong = int(((truth == c) != (guess == c)).sum())
         support[c] = int((truth == c).sum())
-        f1[c] = 2 * hit / (2 * hit + wrong) if hit else 0.0
+        f1[c] = 2 * hit / (2 * hit + wrong) if hit + wrong else np.nan
     return f1, support
 
 
 def classification(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    """Weighted F1, macro F1 (over the classes that occur) and accuracy; rows that are UNLABELLED do not count."""
+    """Weighted F1, macro F1 (over the classes that occur or are guessed, as scikit-learn) and accuracy; rows that are
+    UNLABELLED do not count."""
     known = truth != UNLABELLED
     truth, guess = truth[known], logits[known].argmax(-1)
     f1, support = f1_per_class(truth, guess, logits.shape[-1])
-    return {"weightedF1": float((f1 * support).sum() / support.sum()),
-            "macroF1": float(f1[support > 0].mean()),
+    return {"weightedF1": float(np.nansum(f1 * support) / support.sum()),
+            "macroF1": float(np.nanmean(f1)),
             "accuracy": float((truth == guess).mean())}
 
 

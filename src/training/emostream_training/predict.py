@@ -25,6 +25,10 @@ class Batch:
     label: torch.Tensor
     present: torch.Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        return Batch([x.to(device) for x in self.inputs], self.available.to(device), self.speaker.to(device), self.label.to(device),
+                     self.present.to(device))
+
 
 def collate(dialogues: list[Dialogue], names: list[str]) -> Batch:
     rows = max(map(len, dialogues))
@@ -45,13 +49,13 @@ def outputs(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0)
     """Everything the model says, per dialogue: arrays of Scores without the batch axis."""
     mode = model.training
     model.eval()
-    names, out = [m.name for m in model.modalities], {}
+    names, out, device = [m.name for m in model.modalities], {}, next(model.parameters()).device
     order = sorted(range(len(dialogues)), key=lambda i: len(dialogues[i]))
     for start in range(0, len(order), TOGETHER):
         some = order[start: start + TOGETHER]
-        b = collate([dialogues[i] for i in some], names)
+        b = collate([dialogues[i] for i in some], names).to(device)
         whole = model(b.inputs, b.available, b.speaker, b.present, torch.tensor(look_ahead))
-        out.update({i: Scores(*(x[j, : len(dialogues[i])].numpy() for x in whole)) for j, i in enumerate(some)})
+        out.update({i: Scores(*(x[j, : len(dialogues[i])].cpu().numpy() for x in whole)) for j, i in enumerate(some)})
     model.train(mode)
     return [out[i] for i in range(len(dialogues))]
 

@@ -19,6 +19,8 @@ from .losses import Loss, LossOptions
 from .missing import drop_modalities
 from .predict import cells, collate, score
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -50,9 +52,9 @@ def enter(model: ContextModel, dialogues: list[Dialogue], noise: float) -> None:
 
 
 def train(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description: Description, train_file: Path,
-          dev_file: Path, out: Path, seed: int) -> dict:
+          dev_file: Path, out: Path, seed: int, device: torch.device = CPU) -> dict:
     """As `fit`, from two files of utterances."""
-    return fit(o, sizes, parts, description, read_dialogues(train_file, description), read_dialogues(dev_file, description), out, seed)
+    return fit(o, sizes, parts, description, read_dialogues(train_file, description), read_dialogues(dev_file, description), out, seed, device)
 
 
 def batches(lengths: list[int], size: int, rng: random.Random) -> list[list[int]]:
@@ -74,17 +76,17 @@ def learning_rate(o: TrainOptions, step: int, total: int) -> float:
 
 
 def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description: Description, data: list[Dialogue],
-        held: list[Dialogue], out: Path, seed: int) -> dict:
+        held: list[Dialogue], out: Path, seed: int, device: torch.device = CPU) -> dict:
     """Trains the members one after the other, each from a seed of its own, and writes out/context.pt; resumes where it was."""
     if not description.modalities:
         raise UserError("the [dataset] part of the configuration describes no modality")
     if sizes.members == 1:
-        return fit_one(o, sizes, parts, description, data, held, out, seed)
+        return fit_one(o, sizes, parts, description, data, held, out, seed, device)
     model = ContextModel(description.modalities, len(description.labels), sizes)
     for k, member in enumerate(model.members):
         print(f"member {k + 1} of {sizes.members}", flush=True)
         own = out / f"member-{k + 1}"
-        fit_one(o, replace(sizes, members=1), parts, description, data, held, own, seed + 1000 * k)
+        fit_one(o, replace(sizes, members=1), parts, description, data, held, own, seed + 1000 * k, device)
         member.load_state_dict(load_context(own / "context.pt")[0].members[0].state_dict())
     every = cells(model, held) if len(description.modalities) > 1 else {}
     dev = {**score(model, held), "lookAhead": score(model, held, sizes.look_ahead)["weightedF1"], **({"cells": every} if every else {})}
@@ -93,10 +95,11 @@ def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description:
 
 
 def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description: Description, data: list[Dialogue],
-            held: list[Dialogue], out: Path, seed: int) -> dict:
+            held: list[Dialogue], out: Path, seed: int, device: torch.device = CPU) -> dict:
     """Trains one network, keeping the epoch that is best on dev without look-ahead; resumes from out/checkpoint.pt.
 
-    Best: weighted F1; with several modalities its mean over all subsets and missing rates (predict.cells).
+    Best: weighted F1; with several modalities its mean over all subsets and missing rates (predict.cells). A run that is
+    resumed on the CPU goes on as if nothing had happened; on a GPU its dropouts are drawn anew.
     """
     checkpoint.seed_everything(seed)
     names = [m.name for m in description.modalities]
@@ -105,12 +108,12 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
     label = np.concatenate([d.label for d in data])
     counts = torch.from_numpy(np.bincount(label[label != UNLABELLED], minlength=model.classes))
     network, loss_of = model.members[0], Loss(parts, counts)
-    everything = nn.ModuleList([model, loss_of])
+    everything = nn.ModuleList([model, loss_of]).to(device)
     groups = [{"params": [p for p in everything.parameters() if p.ndim > 1], "weight_decay": o.weight_decay},
               {"params": [p for p in everything.parameters() if p.ndim <= 1], "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=o.learning_rate)
     average = checkpoint.Average(model, o.average)
-    averaged = ContextModel(description.modalities, model.classes, sizes)
+    averaged = ContextModel(description.modalities, model.classes, sizes).to(device)
     per_epoch = math.ceil(len(data) / o.batch)
     total, step = per_epoch * o.epochs, 0
     best: dict = {"epoch": 0, "chosenBy": -1.0}
@@ -121,7 +124,8 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
     if c := checkpoint.resume(saved, made):
         everything.load_state_dict(c["model"])
         optimizer.load_state_dict(c["optimizer"])
-        average.values, average.steps, step, best = c["average"], c["averaged"], c["step"], c["best"]
+        average.values = {k: v.to(device) for k, v in c["average"].items()}
+        average.steps, step, best = c["averaged"], c["step"], c["best"]
         torch.set_rng_state(c["rng"])  # last: building the networks above draws numbers too
         print(f"resumed after epoch {step // per_epoch} of {o.epochs}", flush=True)
     log = checkpoint.CsvLog(out / "log.csv", ["step", "epoch", "loss", "weightedF1", "macroF1", "accuracy", "chosenBy", "lookAhead", "seconds"], step)
@@ -134,6 +138,7 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
                 group["lr"] = learning_rate(o, step, total)
             look_ahead = torch.randint(0, sizes.look_ahead + 1, ())
             kept = drop_modalities(b.available, o.modality_dropout, o.empty) if o.modality_dropout else b.available
+            b, kept = b.to(device), kept.to(device)
             full = network(b.inputs, b.available, b.speaker, b.present, look_ahead)
             part = network(b.inputs, kept, b.speaker, b.present, look_ahead) if o.modality_dropout else None
             loss = loss_of(full, part, b.available, kept, b.present, b.label)

@@ -84,12 +84,13 @@ def test_vectors_alone_need_no_encoder(tmp_path, name, monkeypatch, capsys):
     assert ("takes vectors of text" in capsys.readouterr().err) == (name == "text")
 
 
-def test_held_out_conversations_follow_seed_and_share(tmp_path, encoder, monkeypatch):
+def test_held_out_conversations_follow_seed_and_share(tmp_path, encoder, monkeypatch, capsys):
     data, drawn = meetings(tmp_path / "m.jsonl", audio=False), []
     monkeypatch.setattr("emostream_training.commands.fit", lambda *_: {})
     for i, (seed, share) in enumerate(((1, 0.25), (1, 0.25), (2, 0.25), (1, 0.001), (1, 0.999))):
         assert run("train", "--data", data, "--encoder", encoder, "--out", tmp_path / f"run{i}", "--seed", seed, "--held-out", share) == 0
         drawn.append(json.loads((tmp_path / f"run{i}/run.json").read_text())["heldOut"])
+        assert ("say little" in capsys.readouterr().err) == (len(drawn[-1]) < 4)
     assert drawn[0] == drawn[1] != drawn[2] and [len(d) for d in drawn] == [6, 6, 6, 1, 23]
 
 

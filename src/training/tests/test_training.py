@@ -264,3 +264,15 @@ def test_class_weights_average_to_one_over_utterances():
     counts = torch.tensor([90, 9, 1])
     weight = class_weights(counts, 0.5)
     assert (weight * counts).sum() / counts.sum() == pytest.approx(1) and weight[2] / weight[0] == pytest.approx(90**0.5, rel=1e-4)
+
+
+def test_every_tensor_of_a_step_is_made_on_the_device_of_the_model(context):
+    """On torch's meta device, which refuses to mix with another as CUDA does, but for numbers alone."""
+    meta = torch.device("meta")
+    model = context(("text", 5), ("audio", 3)).to(meta)
+    given = torch.ones(2, 6, 2, dtype=torch.bool, device=meta)
+    speaker, inputs = torch.zeros(2, 6, dtype=torch.int64, device=meta), [torch.empty(2, 6, n, device=meta) for n in (5, 3)]
+    out = model.members[0](inputs, given, speaker, given[..., 0], torch.tensor(1))
+    assert out.logits.device.type == "meta"
+    rows = torch.empty(4, 3, device=meta)
+    assert info_nce(rows, rows, torch.ones((), device=meta)).device.type == "meta"

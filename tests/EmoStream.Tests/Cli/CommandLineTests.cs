@@ -37,7 +37,9 @@ public sealed class CommandLineTests
         var (exitCode, _, error) = await CliRun.RunAsync(args);
 
         Assert.Equal(2, exitCode);
-        Assert.NotEmpty(error.Trim());
+        var lines = error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        Assert.EndsWith("--help says how.", lines[^1]);
+        Assert.InRange(lines.Length, 2, 4); // not a page of help after it
     }
 
     [Theory]

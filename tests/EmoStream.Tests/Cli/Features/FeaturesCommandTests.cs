@@ -37,7 +37,22 @@ public sealed class FeaturesCommandTests : IDisposable
         var (exitCode, _, error) = await CliRun.RunAsync("features", _directory.Write("in.jsonl", Line, line), "--bundle", CliRun.TinyBundle, "--out", output);
 
         Assert.True(exitCode == 0, error);
-        Assert.Equal("""{"audio":[1]}""", JsonElement.Parse(File.ReadLines(output).Last()).GetProperty("features").GetRawText());
+        var copied = JsonElement.Parse(File.ReadLines(output).Last());
+        Assert.Equal("""{"audio":[1]}""", copied.GetProperty("features").GetRawText());
+        Assert.Equal("{}", copied.GetProperty("featureSpaces").GetRawText());
+    }
+
+    [Fact]
+    public async Task Features_OutputIsALinkToTheInput_IsRefusedAndKeepsIt()
+    {
+        var (input, link) = (_directory.Write("in.jsonl", Line), _directory.PathOf("out.jsonl"));
+        File.CreateSymbolicLink(link, input);
+
+        var (exitCode, _, error) = await CliRun.RunAsync("features", input, "--bundle", CliRun.TinyBundle, "--out", link);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("is the input itself", error);
+        Assert.Equal(Line, File.ReadAllText(input).Trim());
     }
 
     [Fact]
