@@ -87,7 +87,6 @@ def _parser() -> argparse.ArgumentParser:
             ("--config", path("TOML file with a [bundle] table (default: the bundle is named after --out)", required=False)),
             ("--encoder", path("the bundle with the text encoder (default: that of `train`; without one text is taken as vectors)", required=False)),
             ("--dev", path("held-out dialogues with `features` (default: those of `train`)", required=False)),
-            ("--revision", dict(metavar="SHA", help="git revision of the training code, for the manifest (default: that of this directory)")),
             ("--logits", path("also write the held-out logits: a JSON object from utteranceId to a list", required=False)))
     add_experiment(commands)
     return parser

@@ -31,6 +31,7 @@ class BundleOptions:
     description: str
     license: str
     coverage: float = 0.9
+    calibrate: bool = True  # false: probabilities as the model says them, and no sets of labels
     purpose: str = ""  # markdown for the model card, as are the next three
     limits: str = ""
     measured: str = ""
@@ -42,7 +43,7 @@ def sha256(path: Path) -> str:
 
 
 def write_encoder_bundle(encoder: Encoder, vocabulary: Path, space: str, license: str, labels: tuple[str, ...], max_tokens: int,
-                         weights: str, out: Path, seeds: dict[str, int] | None = None) -> dict:
+                         weights: str, out: Path, training: dict | None = None) -> dict:
     """A bundle without a context model: enough for `emostream features`, which training starts from."""
     tokenizer = read_tokenizer(encoder.config, vocabulary)
     if not 3 <= max_tokens <= encoder.config.max_position_embeddings:
@@ -57,15 +58,17 @@ def write_encoder_bundle(encoder: Encoder, vocabulary: Path, space: str, license
                 "encoder": {"model": ENCODER, **tokenizer.manifest, "maxTokens": max_tokens}}
     manifest = {"name": name.replace("/", "-"), "version": f"{version or 0}.0.0", "license": license,
                 "description": "An encoder without a context model, for writing features.", "labels": list(labels),
-                "modalities": [modality], "training": {"seeds": seeds or {}},
+                "modalities": [modality], "training": training or {},
                 "files": {f: sha256(out / f) for f in (ENCODER, *tokenizer.files)}}
     _write(manifest, out)
     return manifest
 
 
 def write_bundle(o: BundleOptions, sources: list[dict], data: list[str], description: Description, model: ContextModel,
-                 encoder: Path | None, held: list[Dialogue], out: Path, seed: int, revision: str, logits: Path | None = None) -> dict:
+                 encoder: Path | None, held: list[Dialogue], out: Path, stored: dict, logits: Path | None = None) -> dict:
     """Takes the encoder from the bundle `encoder`, exports and calibrates the context model, writes manifest and README.md.
+
+    stored: what `load_context` found beside the model: its seed, settings and revision.
 
     Without `encoder` every modality, text too, is taken as vectors of its feature space.
     """
@@ -91,16 +94,20 @@ def write_bundle(o: BundleOptions, sources: list[dict], data: list[str], descrip
         if (encoder / name).resolve() != (out / name).resolve():
             shutil.copyfile(encoder / name, out / name)
     export_context(model, out / CONTEXT)
+    seed, made = stored["seed"], encoding.get("training", {}) if encoding["files"] else {}
     look_ahead, ahead = choose_look_ahead(model, held, seed)
     calibrated, figures = calibrate(model, held, look_ahead, o.coverage, seed)
+    if not o.calibrate:
+        calibrated = {"temperatures": {}}
     files = {name: sha256(out / name) for name in [*copied, CONTEXT]}
     manifest = {
         "name": o.name, "version": o.version, "description": o.description, "license": o.license, "sources": sources,
         "labels": list(description.labels), "modalities": modalities,
         "context": {"model": CONTEXT, "window": model.receptive_field, "lookAhead": look_ahead},
         "calibration": calibrated,
-        "training": {"data": data, "seed": seed, "seeds": {**encoding.get("training", {}).get("seeds", {}), "context": seed},
-                     "revision": revision,
+        "training": {"data": data, "seed": seed, "seeds": {**made.get("seeds", {}), "context": seed},
+                     "revision": stored["revision"], **({"encoderRevision": made.get("encoderRevision", made.get("revision"))} if made else {}),
+                     "settings": stored["settings"],
                      "metrics": _rounded({"dev": figures, "devWeightedF1ByLookAhead": ahead})},
         "files": files,
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -14,13 +13,13 @@ from .bundle import BundleOptions, write_bundle, write_encoder_bundle
 from .calibration import FEW_DIALOGUES
 from .config import parse, read_toml
 from .context import ContextOptions
-from .dataset import MODALITIES, UNLABELLED, Description, Dialogue, group, read_dialogues, read_utterances
+from .dataset import MODALITIES, UNLABELLED, Description, Dialogue, apart, group, read_dialogues, read_utterances
 from .errors import UserError
-from .finetune import FinetuneOptions, choose_device, history_of
+from .finetune import FinetuneOptions, choose_device, history_of, revision_of
 from .finetune import finetune as run_finetune
 from .huggingface import load_encoder
 from .losses import LossOptions
-from .meetings import describe, hold_out, options, read_manifest, read_record, unchanged, write_record
+from .meetings import describe, held_out_of, hold_out, options, read_manifest, read_record, write_record
 from .train import TrainOptions, fit, load_context
 
 
@@ -52,7 +51,7 @@ def encoder(a: argparse.Namespace) -> None:
         raise UserError(f"{a.config}: [dataset] describes no text modality; give --space")
     manifest = write_encoder_bundle(load_encoder(a.encoder), a.vocabulary or a.encoder, space,
                                     str(_table(config, "bundle", a.config).get("license")), description.labels, a.max_tokens, a.weights,
-                                    a.out, history_of(a.encoder))
+                                    a.out, {"seeds": history_of(a.encoder), "revision": revision_of(a.encoder)})
     print(json.dumps({"bundle": str(a.out), "files": manifest["files"]}))
 
 
@@ -67,11 +66,12 @@ def train(a: argparse.Namespace) -> None:
     data = group(a.data, rows, description)
     if a.dev:
         held, ids = read_dialogues(a.dev, description), []
+        apart((d.conversation for d in data), held, a.dev)
     else:
         ids = hold_out(a.data, data, a.held_out, a.seed)
         held, data = ([d for d in data if (d.conversation in set(ids)) == out] for out in (True, False))
     o = o if "train" in config else options(len(data))
-    write_record(a.out, a.data, a.dev, ids, a.encoder, description)
+    write_record(a.out, a.data, a.dev, sorted(d.conversation for d in data), ids, a.encoder, description)
     print(f"{sum(map(len, data))} utterances of {len(data)} conversations, {sum(map(len, held))} of {len(held)} held out; "
           f"{', '.join(m.name for m in description.modalities)}; {_counts(description, [*data, *held])}", flush=True)
     if len(held) < FEW_DIALOGUES:
@@ -102,10 +102,7 @@ def bundle(a: argparse.Namespace) -> None:
     model, stored = load_context(a.run / "context.pt")
     if stored["labels"] != list(description.labels) or model.modalities != description.modalities:
         raise UserError(f"{a.run}: context.pt was trained on other labels or modalities than run.json says")
-    dev = a.dev or (Path(record["dev"]) if record["dev"] else None)
-    held = read_dialogues(dev, description) if dev else [d for d in read_dialogues(unchanged(record), description)
-                                                          if d.conversation in set(record["heldOut"])]
-    manifest = write_bundle(words, sources, data, description, model, source, held, a.out, stored["seed"], a.revision or _revision(), a.logits)
+    manifest = write_bundle(words, sources, data, description, model, source, held_out_of(record, description, a.dev), a.out, stored, a.logits)
     print(json.dumps({"bundle": str(a.out), "metrics": manifest["training"]["metrics"]}))
 
 
@@ -140,11 +137,3 @@ def _own(out: Path, description: Description, encoder: Path | None) -> tuple[Bun
                           "not stated" + (f"; the encoder's is {made['license']}" if made else ""))
     return words, sources, [*made.get("training", {}).get("data", []), description.name]
 
-
-def _revision() -> str:
-    """Of this code, when it lies in a git repository."""
-    try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
-    except FileNotFoundError:
-        return "unknown"
-    return done.stdout.strip() if done.returncode == 0 else "unknown"

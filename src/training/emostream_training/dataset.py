@@ -9,6 +9,7 @@ text is a conversation of its own.
 """
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
@@ -197,6 +198,17 @@ class Dialogue:
 
     def __len__(self) -> int:
         return len(self.speaker)
+
+    def digest(self, names: list[str]) -> str:
+        """SHA-256 of the features of those modalities."""
+        return hashlib.sha256(b"".join(self.features[n].tobytes() for n in names)).hexdigest()
+
+
+def apart(trained: Iterable[str], held: list[Dialogue], path: Path) -> None:
+    """Refuses held-out dialogues (of the file `path`) that were trained on: what they choose and calibrate would mean nothing."""
+    both = sorted(set(trained) & {d.conversation for d in held})
+    if both:
+        raise UserError(f"{path}: {len(both)} of its conversations are trained on, such as {both[0]}; hold others out")
 
 
 def read_dialogues(path: Path, description: Description) -> list[Dialogue]:

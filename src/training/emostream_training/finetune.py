@@ -5,6 +5,7 @@ The result is the moving average of the weights, which is what the next stage an
 """
 from __future__ import annotations
 
+import hashlib
 import random
 import time
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from . import checkpoint, metrics
 from .huggingface import Encoder, build, load_encoder
 from .dataset import read_utterances
 from .errors import DataError, UserError
+from .revision import revision
 
 AVERAGE_EVERY = 10  # steps between two updates of the moving average
 
@@ -186,6 +188,19 @@ def history_of(path: Path) -> dict[str, int]:
     return {} if path.is_dir() else checkpoint.load(path).get("history", {})
 
 
+def revision_of(path: Path) -> str:
+    """The code that made an encoder; of a published one, that which reads it."""
+    return revision() if path.is_dir() else checkpoint.load(path).get("revision", "unknown")
+
+
+def start_digest(encoder: Encoder) -> str:
+    """SHA-256 of its weights."""
+    digest = hashlib.sha256()
+    for name, values in sorted(encoder.state_dict().items()):
+        digest.update(name.encode() + values.numpy().tobytes())
+    return digest.hexdigest()
+
+
 def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, start: Path, out: Path, seed: int,
              device: torch.device = torch.device("cpu"), history: dict[str, int] | None = None) -> dict:
     """Runs to the end, resuming from out/checkpoint.pt when it is there; writes out/encoder.pt and returns dev figures.
@@ -219,7 +234,8 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
     per_epoch = (len(data.tokens) + o.batch - 1) // o.batch
     total, step = per_epoch * o.epochs, 0
     saved = out / "checkpoint.pt"
-    made = checkpoint.digests({"seed": seed, "labels": labels, "[finetune]": asdict(o), "data": train, "dev": dev})
+    made = checkpoint.digests({"seed": seed, "labels": labels, "[finetune]": asdict(o), "data": train, "dev": dev,
+                               "starting encoder": start_digest(encoder)})
     if c := checkpoint.resume(saved, made):
         model.load_state_dict(c["model"])
         for optimizer, state in zip(optimizers, c["optimizers"]):
@@ -271,5 +287,5 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
     averaged.load_state_dict(average.values)
     figures = figures or figures_of(averaged, held, many)
     checkpoint.save(out / "encoder.pt", encoder=averaged.encoder.cpu().state_dict(), head=averaged.head.cpu().state_dict(),
-                    config=encoder.config.to_json(), labels=labels, dev=figures, seed=seed, history=history or {})
+                    config=encoder.config.to_json(), labels=labels, dev=figures, seed=seed, history=history or {}, revision=revision())
     return figures

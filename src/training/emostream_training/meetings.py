@@ -5,14 +5,13 @@ of other modalities. Without held-out data whole dialogues are held out, drawn b
 """
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import random
 from pathlib import Path
 
 from . import checkpoint
-from .dataset import MODALITIES, Description, Dialogue, Modality, Utterance
+from .dataset import MODALITIES, Description, Dialogue, Modality, Utterance, apart, read_dialogues
 from .errors import DataError, UserError
 from .train import TrainOptions
 
@@ -77,11 +76,13 @@ def options(dialogues: int) -> TrainOptions:
     return TrainOptions(epochs=epochs, batch=batch, patience=max(4, epochs // 4))
 
 
-def write_record(out: Path, data: Path, dev: Path | None, held: list[str], encoder: Path | None, description: Description) -> None:
+def write_record(out: Path, data: Path, dev: Path | None, trained: list[str], held: list[str], encoder: Path | None,
+                 description: Description) -> None:
     """run.json: what `bundle` needs to know of a run. One that is there must agree: a resumed run must not mix data."""
-    content = {"data": str(data.resolve()), "sha256": hashlib.sha256(data.read_bytes()).hexdigest(),
-               "dev": str(dev.resolve()) if dev else None, "heldOut": held, "encoder": str(encoder.resolve()) if encoder else None,
-               "dataset": description.to_json()}
+    source = dev or data
+    content = {"data": str(data.resolve()), "dev": str(dev.resolve()) if dev else None, "heldOut": held, "trained": trained,
+               "sha256": checkpoint.digest(data), "heldOutSha256": checkpoint.digest(source),
+               "encoder": str(encoder.resolve()) if encoder else None, "dataset": description.to_json()}
     path = out / RECORD
     if path.is_file() and any(out.rglob("checkpoint.pt")) and {**read_record(out), "encoder": None} != {**content, "encoder": None}:
         raise UserError(f"{path}: belongs to a run on other data; use another --out")
@@ -95,11 +96,16 @@ def read_record(run: Path) -> dict:
     return json.loads(path.read_text("utf-8"))
 
 
-def unchanged(record: dict) -> Path:
-    """The data file of a run whose held-out dialogues are part of it."""
-    path = Path(record["data"])
-    if not path.is_file():
-        raise UserError(f"{path}: the run's data is gone; give held-out dialogues with --dev")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != record["sha256"]:
-        raise UserError(f"{path}: changed since the run; give held-out dialogues with --dev, or train again")
-    return path
+def held_out_of(record: dict, description: Description, dev: Path | None) -> list[Dialogue]:
+    """The held-out dialogues of a run, from the file that it held them in; or those of `dev`, none of which it may have trained on."""
+    path = dev or Path(record["dev"] or record["data"])
+    if dev is None:
+        if not path.is_file():
+            raise UserError(f"{path}: the run's data is gone; give held-out dialogues with --dev")
+        if checkpoint.digest(path) != record["heldOutSha256"]:
+            raise UserError(f"{path}: changed since the run; give held-out dialogues with --dev, or train again")
+    found = read_dialogues(path, description)
+    if dev is None and not record["dev"]:
+        found = [d for d in found if d.conversation in set(record["heldOut"])]
+    apart(record["trained"], found, path)
+    return found

@@ -1,6 +1,7 @@
 """The bundle's README.md: what the model is, was trained on, can do and must not be used for."""
 from __future__ import annotations
 
+import itertools
 from typing import Protocol
 
 USE = """- It tells which label annotators would give a turn, not what a person feels. Do not use it to judge, hire, grade or
@@ -18,6 +19,7 @@ class Words(Protocol):
     limits: str
     measured: str
     again: str
+    coverage: float
 
 
 def card(manifest: dict, words: Words, sizes: dict[str, int]) -> str:
@@ -31,25 +33,46 @@ def card(manifest: dict, words: Words, sizes: dict[str, int]) -> str:
               "| modality | feature space | numbers | raw input |", "| --- | --- | --- | --- |"]
     lines += [f"| {m['name']} | {m['featureSpace']} | {m['dimension']} | {'encoded' if 'encoder' in m else 'not taken, features only'} |"
               for m in manifest["modalities"]]
-    lines += ["", "## Training data and terms", "", f"Licence of the bundle: {manifest['license']}. Built from:", "",
+    lines += ["", *_parts(manifest), "## Training data and terms", "", f"Licence of the bundle: {manifest['license']}. Built from:", "",
               "| source | licence | address |", "| --- | --- | --- |"]
     lines += [f"| {s['name']} | {s['license']} | {s['url']} |" for s in manifest["sources"]]
     lines += ["", "Trained on: " + "; ".join(training["data"]) + ". Seeds: "
               + ", ".join(f"{stage} {seed}" for stage, seed in training["seeds"].items())
-              + f". Training code: revision {training['revision']}.", ""]
-    lines += _figures(manifest) + _section("Measured elsewhere", words.measured) + _section("Limits", words.limits)
+              + f". Training code: revision {training['revision']}"
+              + (f", the encoder's {training['encoderRevision']}" if training.get("encoderRevision") else "") + ".", ""]
+    lines += _figures(manifest, words.coverage) + _section("Measured elsewhere", words.measured) + _section("Limits", words.limits)
     lines += ["## Use", "", USE, "", "## Files", "", "| file | bytes | SHA-256 |", "| --- | --- | --- |"]
     lines += [f"| {name} | {sizes[name]:,} | {digest} |" for name, digest in manifest["files"].items()]
     lines += ["", *_section("To make it again", words.again or "See `src/training`.")]
     return "\n".join(lines)
 
 
+def _parts(manifest: dict) -> list[str]:
+    """Which parts of AM^2-EmoJE (arXiv 2402.10921) the model has; every number behind them is in the manifest."""
+    sizes, loss = manifest["training"]["settings"]["context"], manifest["training"]["settings"]["loss"]
+    several = len(manifest["modalities"]) > 1
+    on = lambda yes, how="yes": (how if several else "idle: there is one modality") if yes else "no"
+    nce = [word for key, word in (("align", "aligned"), ("label_guided", "guided by labels"), ("teach", "guided by a teacher")) if loss[key]]
+    rows = {
+        "context of the dialogue": f"{sizes['window']} earlier rows, {sizes['layers']} layer(s)" if sizes["window"] else "no",
+        "cross-attention between modalities": on(sizes["cross"]),
+        "joint embedding": on(sizes["joint"], f"{sizes['joint']} dimensions, {', '.join(nce) or 'not aligned'}"),
+        "recovery of missing modalities": on(sizes["recover"]),
+        "query adaptive fusion": on(sizes["adaptive"], "guided" if loss["trust"] else "not guided"),
+        "modality dropout in training": on(manifest["training"]["settings"]["train"]["modality_dropout"]),
+        "networks averaged": str(sizes["members"]),
+        "calibration": "temperature and conformal sets" if manifest["calibration"]["temperatures"] else "none: probabilities are as the model says them",
+    }
+    return ["## Parts of the model", "", "| part | in this bundle |", "| --- | --- |", *(f"| {part} | {what} |" for part, what in rows.items()), ""]
+
+
 def _section(title: str, text: str) -> list[str]:
     return [f"## {title}", "", text.strip(), ""] if text.strip() else []
 
 
-def _figures(manifest: dict) -> list[str]:
-    metrics, conformal = manifest["training"]["metrics"], manifest["calibration"]["conformal"]
+def _figures(manifest: dict, coverage: float) -> list[str]:
+    metrics = manifest["training"]["metrics"]
+    conformal = manifest["calibration"].get("conformal", {"coverage": coverage, "thresholds": {}})
     lines = ["## Figures on the held-out dialogues", "",
              "In %, but for NLL and sizes. These dialogues chose the epoch, the calibration and the thresholds, so the figures are "
              "optimistic; a test split was not touched. Held out: calibrated on random halves of the dialogues, measured on the others. "
@@ -68,6 +91,10 @@ def _figures(manifest: dict) -> list[str]:
                      f"| {percent(f['accuracy'])} | {f['nll']:.3f} | {percent(f['eceBeforeCalibration'])} / {percent(f['ece'])} / "
                      f"{percent(away['ece']) if away else '-'} | {percent(perfect['mean'])}, {percent(perfect['percentile95'])} | {sets} |")
     lines.append("")
+    names = [m["name"] for m in manifest["modalities"]]
+    sets = ("+".join(s) for size in range(1, len(names) + 1) for s in itertools.combinations(names, size))
+    if unseen := [s for s in sets if s not in metrics["dev"]]:
+        lines += [f"No held-out utterance brings {', '.join(unseen)}: probabilities are not calibrated there, and no sets are offered.", ""]
     ahead = metrics["devWeightedF1ByLookAhead"]
     if len(set(ahead.values())) > 1:
         lines += ["Weighted F1 by look-ahead: " + ", ".join(f"{k} later utterances {percent(v)}" for k, v in ahead.items())

@@ -13,11 +13,12 @@ from torch import nn
 
 from . import checkpoint
 from .context import ContextModel, ContextOptions
-from .dataset import UNLABELLED, Description, Dialogue, read_dialogues
+from .dataset import UNLABELLED, Description, Dialogue, apart, read_dialogues
 from .errors import UserError
 from .losses import Loss, LossOptions
 from .missing import drop_modalities
 from .predict import cells, collate, score
+from .revision import revision
 
 CPU = torch.device("cpu")
 
@@ -54,7 +55,9 @@ def enter(model: ContextModel, dialogues: list[Dialogue], noise: float) -> None:
 def train(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description: Description, train_file: Path,
           dev_file: Path, out: Path, seed: int, device: torch.device = CPU) -> dict:
     """As `fit`, from two files of utterances."""
-    return fit(o, sizes, parts, description, read_dialogues(train_file, description), read_dialogues(dev_file, description), out, seed, device)
+    data, held = read_dialogues(train_file, description), read_dialogues(dev_file, description)
+    apart((d.conversation for d in data), held, dev_file)
+    return fit(o, sizes, parts, description, data, held, out, seed, device)
 
 
 def batches(lengths: list[int], size: int, rng: random.Random) -> list[list[int]]:
@@ -90,7 +93,8 @@ def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description:
         member.load_state_dict(load_context(own / "context.pt")[0].members[0].state_dict())
     every = cells(model, held) if len(description.modalities) > 1 else {}
     dev = {**score(model, held), "lookAhead": score(model, held, sizes.look_ahead)["weightedF1"], **({"cells": every} if every else {})}
-    save_context(out, model, model.state_dict(), description, dev, seed)
+    save_context(out, model, model.state_dict(), description, dev, seed,
+                 {"[train]": asdict(o), "[context]": asdict(sizes), "[loss]": asdict(parts)})
     return dev
 
 
@@ -118,9 +122,10 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
     total, step = per_epoch * o.epochs, 0
     best: dict = {"epoch": 0, "chosenBy": -1.0}
     saved = out / "checkpoint.pt"
-    rows = [[[d.conversation, d.utterances, d.label.tolist()] for d in some] for some in (data, held)]
+    rows = [[[d.conversation, d.utterances, d.label.tolist(), d.digest(names)] for d in some] for some in (data, held)]
+    settings = {"[train]": asdict(o), "[context]": asdict(sizes), "[loss]": asdict(parts)}
     made = checkpoint.digests({"seed": seed, "data": rows, "labels": description.labels, "modalities": model.describe()["modalities"],
-                               "[train]": asdict(o), "[context]": asdict(sizes), "[loss]": asdict(parts)})
+                               **settings})
     if c := checkpoint.resume(saved, made):
         everything.load_state_dict(c["model"])
         optimizer.load_state_dict(c["optimizer"])
@@ -160,14 +165,16 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
         log.write(step=step, epoch=epoch, loss=float(np.mean(losses)), **figures, seconds=seconds)
         if selected > best["chosenBy"]:
             best = {"epoch": epoch, **figures, **({"cells": every} if every else {})}
-            save_context(out, model, averaged.state_dict(), description, best, seed)
+            save_context(out, model, averaged.state_dict(), description, best, seed, settings)
         checkpoint.save(saved, model=everything.state_dict(), optimizer=optimizer.state_dict(), average=average.values,
                         averaged=average.steps, step=step, best=best, made=made, rng=torch.get_rng_state())
     return best
 
 
-def save_context(out: Path, model: ContextModel, state: dict, description: Description, dev: dict, seed: int) -> None:
-    checkpoint.save(out / "context.pt", state=state, model=model.describe(), labels=list(description.labels), dev=dev, seed=seed)
+def save_context(out: Path, model: ContextModel, state: dict, description: Description, dev: dict, seed: int, settings: dict) -> None:
+    """`settings`: the tables of the configuration that made it, for the manifest."""
+    checkpoint.save(out / "context.pt", state=state, model=model.describe(), labels=list(description.labels), dev=dev, seed=seed,
+                    settings={table.strip("[]"): options for table, options in settings.items()}, revision=revision())
 
 
 def load_context(path: Path) -> tuple[ContextModel, dict]:

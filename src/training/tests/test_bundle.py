@@ -188,7 +188,7 @@ def made(bert, tmp_path):
 
 
 def bundle(made, **changes):
-    options = {"config": made / "c.toml", "run": made / "run", "encoder": made / "enc", "out": made / "out", "revision": "abc", "logits": made / "logits.json", **changes}
+    options = {"config": made / "c.toml", "run": made / "run", "encoder": made / "enc", "out": made / "out", "logits": made / "logits.json", **changes}
     return main(["bundle", *[x for k, v in options.items() for x in (f"--{k}", str(v))]])
 
 
@@ -209,6 +209,15 @@ def test_bundle_holds_what_its_manifest_says(made):
     guess = [int(np.argmax(logits[json.loads(line)["utteranceId"]])) for line in (made / "dev.jsonl").read_text().splitlines()]
     truth = [LABELS.index(json.loads(line)["label"]) for line in (made / "dev.jsonl").read_text().splitlines()]
     assert np.mean(np.array(guess) == truth) == pytest.approx(figures["accuracy"], abs=1e-4)
+    card = (made / "out/README.md").read_text()
+    assert "| query adaptive fusion | idle: there is one modality |" in card and "| calibration | temperature and conformal sets |" in card
+
+
+def test_bundle_that_is_not_calibrated_says_so(made):
+    (made / "c.toml").write_text(CONFIG.replace('description = "A toy."', 'description = "A toy."\ncalibrate = false'))
+    assert bundle(made) == 0
+    assert json.loads((made / "out/manifest.json").read_text())["calibration"] == {"temperatures": {}}
+    assert "| calibration | none: probabilities are as the model says them |" in (made / "out/README.md").read_text()
 
 
 def test_bundle_refuses_what_does_not_belong_together(made, capsys):

@@ -1,4 +1,5 @@
 """Data files and descriptions: what is read, and that errors name file and line."""
+import numpy as np
 import pytest
 
 from conftest import write_lines
@@ -26,7 +27,7 @@ def test_rows_group_by_conversation_in_order(tmp_path, describe):
     ('{"conversationId":"a","utteranceId":"2","label":"calm","features":{"text":[NaN,1]}}', "not finite"),
     ({**OTHER, "conversationId": ""}, "conversationId"), ({**OTHER, "tokens": []}, "tokens"), ({**OTHER, "speaker": 3}, "speaker"),
     (GOOD, "the same utterance of the same conversation as line 1"),
-    ({**OTHER, "label": " "}, "a label must not be empty"), ({**OTHER, "featureSpaces": {"text": "text/other@1"}}, "features.text are of text/other@1"),
+    ({**OTHER, "label": " "}, "a label must not be empty"), ({**OTHER, "label": " calm"}, "blanks around it"), ({**OTHER, "featureSpaces": {"text": "text/other@1"}}, "features.text are of text/other@1"),
     *(({**OTHER, "kind": k}, f"is a {k}: expected the final text") for k in ("revision", "retraction", "end")),
     ({**OTHER, "kind": 1}, "kind must be a string"),
 ])
@@ -91,3 +92,11 @@ def test_labels_are_translated_and_ambiguous_texts_left_out(tmp_path):
         read_dialogues(write_lines(tmp_path / "w.jsonl", [line(3, "glad")]), d)
     with pytest.raises(UserError, match="map leads to 'sad'"):
         Description.parse({**raw, "map": {"x": "sad"}}, "here")
+
+
+def test_vectors_are_what_serving_sees(tmp_path, describe):
+    """float16: 0.1 is its nearest, the smallest are rounded away."""
+    (d,) = read_dialogues(write_lines(tmp_path / "d.jsonl", [{**GOOD, "features": {"text": [0.1, 1e-9]}}]), describe(("text", 2)))
+    assert d.features["text"].dtype == np.float32 and d.features["text"].tolist() == [[float(np.float16(0.1)), 0.0]]
+    with pytest.raises(DataError, match="does not fit float16"):
+        read_dialogues(write_lines(tmp_path / "w.jsonl", [{**GOOD, "features": {"text": [1, -70000]}}]), describe(("text", 2)))

@@ -1,6 +1,7 @@
 """From labelled meetings to a bundle without a configuration: what is derived, what is held out, what is refused."""
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -66,7 +67,12 @@ def test_three_commands_need_no_configuration(tmp_path, encoder, monkeypatch):
     assert manifest["training"]["metrics"]["dev"]["text"]["accuracy"] > 0.8
     held = {u.rsplit("-", 1)[0] for u in json.loads((tmp_path / "logits.json").read_text())}
     assert sorted(held) == record["heldOut"]  # calibrated on what training did not see
-    assert "# my-bundle 1.0.0" in (tmp_path / "My Bundle/README.md").read_text()
+    card = (tmp_path / "My Bundle/README.md").read_text()
+    assert "# my-bundle 1.0.0" in card
+    assert "| recovery of missing modalities | yes |" in card and "| cross-attention between modalities | no |" in card
+    assert "| joint embedding | 64 dimensions, aligned |" in card and "| query adaptive fusion | guided |" in card
+    assert manifest["training"]["settings"]["context"]["joint"] == 64 and manifest["training"]["settings"]["loss"]["align"] == 0.1
+    assert re.fullmatch(r"[0-9a-f]{40}(\+changes)?|unknown", manifest["training"]["revision"])
 
 
 @pytest.mark.parametrize("name", ["audio", "text"])
@@ -125,9 +131,26 @@ def test_bundle_refuses_data_that_changed(tmp_path, encoder, capsys, monkeypatch
     assert "changed since the run" in capsys.readouterr().err
     assert run("train", "--data", data, "--encoder", encoder, "--out", tmp_path / "run") == 1
     assert "belongs to a run on other data" in capsys.readouterr().err
-    assert run("bundle", "--run", tmp_path / "run", "--out", tmp_path / "b", "--dev", data) == 0
+    assert run("bundle", "--run", tmp_path / "run", "--out", tmp_path / "b", "--dev", data) == 1
+    assert "19 of its conversations are trained on, such as m" in capsys.readouterr().err
+    others = data.with_name("others.jsonl")
+    others.write_text(data.read_text().replace('"m', '"n'))
+    assert run("bundle", "--run", tmp_path / "run", "--out", tmp_path / "b", "--dev", others) == 0
     assert run("bundle", "--run", tmp_path, "--out", tmp_path / "b") == 1
     assert "expected the --out of `train`" in capsys.readouterr().err
+
+
+def test_held_out_file_is_other_conversations_and_stays_what_it_was(tmp_path, encoder, capsys, monkeypatch):
+    monkeypatch.setattr("emostream_training.meetings.STEPS", 20)
+    data = meetings(tmp_path / "m.jsonl", audio=False)
+    train = lambda dev: run("train", "--data", data, "--encoder", encoder, "--dev", dev, "--out", tmp_path / "run")
+    assert train(data) == 1 and "24 of its conversations are trained on, such as m0" in capsys.readouterr().err
+    dev = tmp_path / "dev.jsonl"
+    dev.write_text(data.read_text().replace('"m', '"n'))
+    assert train(dev) == 0
+    dev.write_text(data.read_text().replace('"m', '"o'))
+    assert run("bundle", "--run", tmp_path / "run", "--out", tmp_path / "b") == 1
+    assert f"{dev}: changed since the run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("dialogues", [1, 5, 30, 200, 5000])

@@ -102,6 +102,7 @@ def test_train_resumes_no_other_run(describe, tmp_path):
     assert go() == best
     for says, change in ((r"\[train\]", {"o": TrainOptions(epochs=1, weight_decay=0.5)}), (r"\[loss\]", {"parts": LossOptions(align=0.3)}),
                          (r"\[context\]", {"sizes": dataclasses.replace(SIZES, window=2)}), ("seed", {"seed": 8}), ("data", {"data": held + data[8:]}),
+                         ("data", {"data": [dataclasses.replace(d, features={"text": d.features["text"] * 2}) for d in data]}),
                          ("labels", {"description": dataclasses.replace(description, labels=LABELS[::-1])}),
                          ("modalities", {"description": describe(("text", 4, "log"))})):
         with pytest.raises(UserError, match=f"another run, made with another {says}; use another --out"):
@@ -152,9 +153,11 @@ def test_finetune_resumes_to_the_same_weights(tmp_path, start, monkeypatch):
     go("cut")
     whole, cut = (checkpoint.load(tmp_path / d / "encoder.pt") for d in ("whole", "cut"))
     assert all(torch.equal(whole["encoder"][k], cut["encoder"][k]) for k in whole["encoder"])
-    again = lambda options=o, seed=1, texts=data: finetune(options, list(LABELS), texts, dev, start, tmp_path / "cut", seed)
+    again = lambda options=o, seed=1, texts=data, start=start: finetune(options, list(LABELS), texts, dev, start, tmp_path / "cut", seed)
+    torch.manual_seed(3)
+    torch.save({"encoder": Bert(TINY).state_dict(), "config": TINY.to_json()}, tmp_path / "other.pt")
     for change, says in (({"seed": 2}, "seed"), ({"options": dataclasses.replace(o, learning_rate=2e-3)}, r"\[finetune\]"),
-                         ({"texts": corpus(tmp_path / "o", 96, 3)}, "data")):
+                         ({"texts": corpus(tmp_path / "o", 96, 3)}, "data"), ({"start": tmp_path / "other.pt"}, "starting encoder")):
         with pytest.raises(UserError, match=f"another run, made with another {says}; use another --out"):
             again(**change)
 
@@ -276,3 +279,10 @@ def test_every_tensor_of_a_step_is_made_on_the_device_of_the_model(context):
     assert out.logits.device.type == "meta"
     rows = torch.empty(4, 3, device=meta)
     assert info_nce(rows, rows, torch.ones((), device=meta)).device.type == "meta"
+
+
+def test_weights_are_guided_by_heads_that_are_trained():
+    LossOptions(single=0, trust=0)
+    for guided in ({"trust": 0.5}, {"trust": 0, "teach": 0.1}):
+        with pytest.raises(UserError, match="must be 0 too"):
+            LossOptions(single=0, **guided)

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -11,12 +10,13 @@ import torch
 
 from ..config import read_toml
 from ..errors import UserError
+from ..revision import revision
 from .folds import make_folds
 from .plan import TRAINED, Plan, Variant, locate, read_plan
 from .pool import run_all
 from .report import Outcome, write_report
 from .results import Results
-from .runs import PACKAGE, Run, Setting, code_digest, file_digest, plan_ensemble, plan_run, program_digest
+from .runs import Run, Setting, code_digest, file_digest, plan_ensemble, plan_run, program_digest
 from .worker import evaluate_bundle
 
 
@@ -90,15 +90,3 @@ def _setup(a: argparse.Namespace, setting: Setting, plan: Plan, runs: list[Run])
 
 def _file(path: Path) -> str:
     return f"{path.name}, SHA-256 {file_digest(path.resolve())[:16]}"
-
-
-def revision() -> str:
-    """The checkout's git revision, marked where files differ from it; `unknown` outside a checkout."""
-    def git(*arguments: str) -> str | None:
-        try:
-            return subprocess.run(["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, check=True).stdout.strip()
-        except (OSError, subprocess.CalledProcessError):
-            return None
-
-    head = git("rev-parse", "HEAD")
-    return "unknown" if head is None else head + ("+changes" if git("status", "--porcelain", "--", str(PACKAGE)) else "")

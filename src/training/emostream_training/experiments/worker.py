@@ -66,11 +66,10 @@ def bundle(run: Run, description: Description, directory: Path) -> Path:
     table = dict(run.config.get("bundle", {}))
     sources, data = table.pop("sources", []), table.pop("data", [])
     options = parse(BundleOptions, table, "run.json: [bundle]")
-    model, _ = load_context(directory / "context.pt")
+    model, stored = load_context(directory / "context.pt")
     out = directory / "bundle"
     shutil.rmtree(out, ignore_errors=True)
-    write_bundle(options, sources, data, description, model, None, read_dialogues(Path(run.dev), description), out, run.seed,
-                 run.setting.revision)
+    write_bundle(options, sources, data, description, model, None, read_dialogues(Path(run.dev), description), out, stored)
     return out
 
 
