@@ -164,6 +164,16 @@ def test_folds_measure_on_a_group_that_nothing_else_saw(tmp_path):
     assert sum(1 for _ in open(folds[0].test)) == 4
 
 
+def test_folds_by_speaker_keep_conversations_whole(tmp_path):
+    lines = rows("Anna", "Ben", "Cleo", "Dora")  # one speaker each: An, Be, Cl, Do
+    folds = make_folds({"field": "speaker", "pattern": ".+"}, "toy", [write_lines(tmp_path / "a", lines)], tmp_path / "folds")
+    assert [f.name for f in folds] == ["An", "Be", "Cl", "Do"]
+    lines[5]["speaker"] = "Be"
+    with pytest.raises(UserError, match=r"a:6: conversation 'Cleo' is in two groups of \[folds\]"):
+        make_folds({"field": "speaker", "pattern": ".+"}, "toy", [write_lines(tmp_path / "a", lines)], tmp_path / "torn")
+    assert not (tmp_path / "torn").exists()
+
+
 @pytest.mark.parametrize("table, message", [
     ({"field": "conversationId"}, "needs field"), ({"field": "text", "pattern": "."}, "needs field"),
     ({"field": "conversationId", "pattern": "("}, "pattern"), ({"field": "conversationId", "pattern": "S[12]"}, ":7: conversationId has no match"),

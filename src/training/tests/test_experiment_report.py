@@ -41,9 +41,10 @@ def measured(f1, n=100):
 
 def evaluation(shift=0.0, modalities=("audio", "face"), **more):
     alone = dict(zip(modalities, (0.4, 0.5)))
-    subsets = {m: measured(alone[m] + shift) for m in modalities} | ({"audio+face": measured(0.6 + shift)} if len(modalities) > 1 else {})
+    subsets = {m: measured(alone[m] + shift) for m in modalities} | ({"audio+face": measured(0.6 + shift, 80)} if len(modalities) > 1 else {})
     return {**measured(0.61 + shift), "conversations": 10, "subsets": subsets, "missing": {"0.1": measured(0.58 + shift), "0.7": measured(0.52 + shift)},
-            "intervals": {"weightedF1": [0.55 + shift, 0.66 + shift]}, "fusion": {"auc": 0.7 + shift},
+            "intervals": {"weightedF1": [0.55 + shift, 0.66 + shift]}, "fusion": {"auc": 0.7 + shift} if len(modalities) > 1 else None,
+            "availability": {"audio+face": 90, "face": 15}, "absent": [],
             "byLength": [{"bucket": "1-5", "utterances": 40, "weightedF1": 0.5 + shift, "accuracy": 0.5},
                          {"bucket": "6+", "utterances": 60, "weightedF1": 0.7 + shift, "accuracy": 0.7}], **more}
 
@@ -73,15 +74,17 @@ def outcome():
 def test_tables_show_means_differences_and_the_cost_of_privacy(outcome):
     text = "\n".join(outcome.section("cells").lines)
     assert "| full model | 62.0 ± 1.4 | 41.0 ± 1.4 | 51.0 ± 1.4 | 61.0 ± 1.4 | 59.0 ± 1.4 | 53.0 ± 1.4 | 51.0 ± 1.4 |" in text
-    assert "| without a part | **-5.0 [-5.0, -5.0]** |" in text and "| audio specialist | +0.0 [+0.0, +0.0] | +0.0 [+0.0, +0.0] |  |" in text
+    assert "| without a part | **-5.0 [-5.0, -5.0]** |" in text and "| audio specialist | +0.0 [+0.0, +0.0] | +0.0 [+0.0, +0.0] | - |" in text and views.OVER_SEEDS in text
     privacy = "\n".join(outcome.section("privacy").lines)
-    assert "| everything | audio, face | 61.0 ± 1.4 |  |  |" in privacy
-    assert "| without face | audio | 41.0 ± 1.4 | **-20.0 [-20.0, -20.0]** | 41.0 ± 1.4 |" in privacy
+    assert "| everything | audio, face | 80 | 61.0 ± 1.4 | - | - |" in privacy and views.OVER_SEEDS in privacy
+    assert "| without face | audio | 100 | 41.0 ± 1.4 | **-20.0 [-20.0, -20.0]** | 41.0 ± 1.4 |" in privacy
     assert "no text, body" in privacy
-    assert "| without a part | **-5.0 [-5.0, -5.0]** |" in "\n".join(outcome.section("ablation").lines)
-    assert "0.660 ± 0.014" in "\n".join(outcome.section("ablation").lines)  # AUC of the weights without the part
+    ablation = "\n".join(outcome.section("ablation").lines)
+    assert "| without a part | **-5.0 [-5.0, -5.0]** |" in ablation and views.OVER_SEEDS in ablation
+    assert "0.660 ± 0.014 |" in ablation  # AUC of the weights without the part
     across = "\n".join(outcome.section("across").lines)
-    assert "| meld | other/dev.jsonl | 100 (10) | 61.0 [55.0, 66.0] | 51.0 | 61.0 | 3.0 |" in across and "unknown label" in across
+    assert "| meld | other/dev.jsonl | 100 (10) | audio and face: 90, face: 15 | 61.0 [55.0, 66.0] | 51.0 | 61.0 | 3.0 |" in across
+    assert "| toy | x | - | - | unknown label |" in across
     assert "| 6+ | 60 | 71.0 ± 1.4 |" in "\n".join(outcome.section("buckets").lines)
     assert "| mean ± deviation over the groups | 62.0 ± 0.0 |" in "\n".join(outcome.section("folds").lines)
 
@@ -98,6 +101,11 @@ def test_report_is_written_with_figures_and_numbers(outcome, tmp_path):
     before = {n: (tmp_path / "r" / n).read_bytes() for n in shown}
     write_report(outcome, tmp_path / "r")
     assert all((tmp_path / "r" / n).read_bytes() == b for n, b in before.items())
+
+
+def test_across_says_what_is_absent_and_does_without_an_interval():
+    row = views.across([("b", "f", evaluation(availability={"face": 5}, absent=["audio"], intervals=None))]).lines[-2]
+    assert "| face: 5, no audio | 61.0 | 51.0 |" in row
 
 
 def test_without_folds_or_other_data_the_report_says_so(outcome):

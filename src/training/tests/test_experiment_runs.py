@@ -55,7 +55,7 @@ description = "A toy."
 PLAN = """
 title = "Toy"
 reference = "full"
-views = ["cells", "rates"]
+views = ["cells", "rates", "fusion", "calibration"]
 [[variant]]
 name = "full"
 title = "full model"
@@ -224,6 +224,10 @@ def test_whole_command_with_the_products_evaluation(toy, tmp_path, capsys):
     assert set(full) == {"as it is", "audio", "face", "audio+face", "mean", *(f"{r}0% missing" for r in range(1, 8))}
     assert set(audio) == {"as it is", "audio"} and late["audio"] == pytest.approx(audio["audio"], abs=1e-9)  # torch = product
     assert full["audio+face"] > 0.6 and "| full model |" in report
+    assert "| full model | audio looks for face |" in report and "| full model | audio, face | 48 |" in report
+    measured = data["results"]["full"]["1"]
+    for subset, calibrated in measured["calibration"].items():  # what the view puts side by side is of the same utterances
+        assert measured["ece"][subset] == pytest.approx(calibrated["ece"], abs=1e-4) and calibrated["eceBeforeCalibration"] > 0
     capsys.readouterr()
     assert main(command) == 0 and "8 of 8 runs were done before" in capsys.readouterr().out
 

@@ -33,7 +33,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     path("--dev", "held-out dialogues with `features`: choose the epoch, calibrate, and are measured")
     parser.add_argument("--emostream", required=True, metavar="COMMAND", help="the product's command line, which evaluates; such as \"dotnet .../emostream.dll\"")
     parser.add_argument("--across", nargs=2, action="append", default=[], type=Path, metavar=("BUNDLE", "FILE"),
-                        help="for generalisation: also evaluate this bundle on this file of another data set; may be repeated")
+                        help="for generalisation: also evaluate this bundle on this file of another data set, whose vectors "
+                             "must be of the bundle's feature spaces; may be repeated")
     parser.add_argument("--seeds", type=_positive, default=5, metavar="N", help="seeds 1 to N (default: 5)")
     parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="runs at a time, of --threads threads each (default: 1)")
     path("--out", "directory of the runs and reports")

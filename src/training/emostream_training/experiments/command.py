@@ -10,6 +10,7 @@ import torch
 
 from ..config import read_toml
 from ..errors import UserError
+from ..meetings import read_manifest
 from ..revision import revision
 from .folds import make_folds
 from .plan import TRAINED, Plan, Variant, locate, read_plan
@@ -62,17 +63,19 @@ def _reference(plan: Plan) -> Variant:
 def gather(runs: list[Run]) -> Results:
     results = Results()
     for r in runs:
-        results.add(r.variant, r.seed, json.loads(r.evaluation.read_text("utf-8")))
+        results.add(r.variant, r.seed, json.loads(r.evaluation.read_text("utf-8")), r.calibration())
     return results
 
 
 def _across(pairs: list[list[Path]], emostream: str) -> list[tuple[str, str, dict | str]]:
-    """Every bundle on its file; where labels or inputs do not agree the product's reason stands in the report."""
+    """Every bundle on its file, with the file's vectors for what the bundle does not encode; where labels or inputs do not agree
+    the product's reason stands in the report."""
     found = []
     for bundle, file in pairs:
         name = f"{file.resolve().parent.name}/{file.name}"
         try:
-            found.append((bundle.resolve().name, name, evaluate_bundle(emostream, bundle, file, [])))
+            spaces = [f"{m['name']}={m['featureSpace']}" for m in read_manifest(bundle)["modalities"] if not m.get("encoder")]
+            found.append((bundle.resolve().name, name, evaluate_bundle(emostream, bundle, file, spaces)))
         except UserError as e:
             found.append((bundle.resolve().name, name, str(e).rsplit(": ", 1)[-1]))
     return found

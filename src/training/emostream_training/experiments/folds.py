@@ -24,7 +24,10 @@ class Fold:
 
 
 def make_folds(table: dict | None, where: object, files: list[Path], out: Path) -> list[Fold]:
-    """The configuration's [folds]: `field` (conversationId or speaker) and `pattern`, whose match in it names the group."""
+    """The configuration's [folds]: `field` (conversationId or speaker) and `pattern`, whose match in it names the group.
+
+    A conversation is in one group: no part of it may be trained on while another is measured.
+    """
     if table is None:
         return []
     field, pattern = table.get("field"), table.get("pattern")
@@ -35,6 +38,7 @@ def make_folds(table: dict | None, where: object, files: list[Path], out: Path) 
     except re.error as e:
         raise UserError(f"{where}: [folds] pattern: {e}") from None
     groups: dict[str, list[str]] = {}
+    group_of: dict[str, str] = {}  # by conversation
     for file in files:
         for _ in read_utterances(file):  # checks every line, so that the next loop need not
             pass
@@ -42,9 +46,14 @@ def make_folds(table: dict | None, where: object, files: list[Path], out: Path) 
             for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue
-                found = expression.search(str(json.loads(line).get(field)))
+                utterance = json.loads(line)
+                found = expression.search(str(utterance.get(field)))
                 if not found:
                     raise UserError(f"{file}:{number}: {field} has no match of the [folds] pattern")
+                conversation = utterance.get("conversationId")
+                if group_of.setdefault(conversation, found.group()) != found.group():
+                    raise UserError(f"{file}:{number}: conversation {conversation!r} is in two groups of [folds], which would tear it apart: "
+                                    "take a field or pattern that is the same for all its utterances")
                 groups.setdefault(found.group(), []).append(line.rstrip("\n") + "\n")
     names = sorted(groups)
     if len(names) < 3:

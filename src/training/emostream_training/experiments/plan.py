@@ -14,7 +14,7 @@ from ..train import TrainOptions
 
 PLANS = Path(__file__).parents[2] / "configs" / "experiments"
 ORDER = ("complete", "missing", "ablation", "privacy", "generalisation")  # what `all` runs, dearest questions first
-VIEWS = ("cells", "rates", "ablation", "privacy", "across", "folds", "buckets")
+VIEWS = ("cells", "rates", "fusion", "calibration", "ablation", "privacy", "across", "folds", "buckets")
 TRAINED = ("dataset", "context", "train", "loss")  # the tables that a trained model depends on
 
 

@@ -47,6 +47,11 @@ class Run:
     def done(self) -> bool:
         return self.evaluation.is_file()
 
+    def calibration(self) -> dict:
+        """What the bundle's manifest says of its calibration, by subset of the modalities; empty without a bundle (ensembles)."""
+        manifest = Path(self.directory) / "bundle" / "manifest.json"
+        return json.loads(manifest.read_text("utf-8"))["training"]["metrics"]["dev"] if manifest.is_file() else {}
+
     def write(self) -> Path:
         path = Path(self.directory) / "run.json"
         path.parent.mkdir(parents=True, exist_ok=True)

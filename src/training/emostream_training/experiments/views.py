@@ -1,50 +1,17 @@
-"""Parts of a report: each view turns results into Markdown and figures."""
+"""Parts of a report: each view turns results into Markdown and figures. Fusion and calibration have their own modules."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import fmean
-from typing import Callable
 
 from ..dataset import MODALITIES
 from . import figures
+from .fusion_view import auc
 from .plan import Plan
 from .results import MEAN, WHOLE, Results, rate_name
+from .section import NONE, OVER_SEEDS, Section, number, percent, points, table
 from .statistics import Difference, Summary, paired, summary
 
 F1 = "weighted F1 (%)"
-
-
-@dataclass
-class Section:
-    """Markdown with the figures it shows: file stem -> (what it shows, how it is drawn)."""
-
-    lines: list[str] = field(default_factory=list)
-    figures: dict[str, tuple[str, Callable]] = field(default_factory=dict)
-
-    def show(self, stem: str, alternative: str, draw: Callable) -> None:
-        self.figures[stem] = (alternative, draw)
-        self.lines += [f"![{alternative}]({stem}.svg)", ""]
-
-
-def percent(s: Summary | None) -> str:
-    if s is None:
-        return ""
-    return f"{100 * s.mean:.1f}" + (f" ± {100 * s.deviation:.1f}" if s.deviation is not None else "")
-
-
-def points(d: Difference | None) -> str:
-    """A difference in points with its interval, in bold where the interval leaves out zero."""
-    if d is None:
-        return ""
-    if d.low is None:
-        return f"{100 * d.mean:+.1f}"
-    text = f"{100 * d.mean:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
-    return f"**{text}**" if d.sure else text
-
-
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    return ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|", *("| " + " | ".join(r) + " |" for r in rows), ""]
 
 
 def cells(plan: Plan, results: Results) -> Section:
@@ -59,32 +26,28 @@ def cells(plan: Plan, results: Results) -> Section:
                           "interval leaves out zero.", ""]
         section.lines += table(["form", *shown], [[titles[v], *(points(results.difference(v, plan.reference, c)) for c in shown)]
                                                   for v in others])
+        section.lines += [OVER_SEEDS, ""]
     whole = [(WHOLE, "weightedF1"), (WHOLE, "macroF1"), (WHOLE, "accuracy"), (WHOLE, "ece"), (WHOLE, "nll")]
     section.lines += ["The file as it is, by other measures (%, but NLL in nats); the interval is the bootstrap over dialogues, mean "
                       "of the seeds' bounds.", ""]
     section.lines += table(["form", "weighted F1", "95% over dialogues", "macro F1", "accuracy", "ECE-15", "NLL"],
                            [[titles[v], percent(results.summary(v, *whole[0])), _dialogues(results, v),
-                             *(percent(results.summary(v, *m)) for m in whole[1:4]), _plain(results.summary(v, *whole[4]))]
+                             *(percent(results.summary(v, *m)) for m in whole[1:4]), number(results.summary(v, *whole[4]))]
                             for v in results.evaluations])
-    keep = _subsets(shown)
+    keep = _drawn(results)
     section.show("conditions", f"{F1} of every form by what is available", lambda: figures.points(
         {c: [(titles[v], results.summary(v, c), list(results.by_seed(v, c).values())) for v in results.evaluations] for c in keep}, F1))
     return section
 
 
-def _subsets(shown: list[str]) -> list[str]:
+def _drawn(results: Results) -> list[str]:
     """What a figure has room for: the modality subsets, the largest last."""
-    found = [c for c in shown if set(c.split("+")) <= set(MODALITIES)]
-    return sorted(found, key=lambda c: c.count("+"))[-4:] or [WHOLE]
+    return sorted(results.subsets(), key=lambda c: c.count("+"))[-4:] or [WHOLE]
 
 
 def _dialogues(results: Results, variant: str) -> str:
     found = [e["intervals"]["weightedF1"] for e in results.evaluations[variant].values() if e.get("intervals")]
-    return f"{100 * fmean(low for low, _ in found):.1f} to {100 * fmean(high for _, high in found):.1f}" if found else ""
-
-
-def _plain(s: Summary | None) -> str:
-    return "" if s is None else f"{s.mean:.3f}"
+    return f"{100 * fmean(low for low, _ in found):.1f} to {100 * fmean(high for _, high in found):.1f}" if found else NONE
 
 
 def rates(plan: Plan, results: Results) -> Section:
@@ -116,42 +79,36 @@ def ablation(plan: Plan, results: Results) -> Section:
             if c in shown]
     section.lines += ["What taking a part away changes, in points of weighted F1 with the 95% t-interval over paired seeds; below zero "
                       "the part helps. Bold and filled where the interval leaves out zero.", ""]
-    auc = {v: _auc(results, v) for v in results.evaluations}
     section.lines += table(["without", *kept, "weights' AUC"],
-                           [[titles[v], *(points(results.difference(v, plan.reference, c)) for c in kept), _auc_text(auc[v])]
+                           [[titles[v], *(points(results.difference(v, plan.reference, c)) for c in kept), number(auc(plan, results, v))]
                             for v in [plan.reference, *others]] if plan.reference in results.evaluations else [])
+    section.lines += [OVER_SEEDS, ""]
     section.show("ablation", "Change of weighted F1 without each part, with intervals", lambda: figures.forest(
         {c: [(titles[v], results.difference(v, plan.reference, c)) for v in others] for c in kept if c in (kept[0], MEAN)}, "points"))
     return section
-
-
-def _auc(results: Results, variant: str) -> Summary | None:
-    found = [e["fusion"]["auc"] for e in results.evaluations[variant].values() if e.get("fusion") and e["fusion"].get("auc") is not None]
-    return summary(found) if found else None
-
-
-def _auc_text(s: Summary | None) -> str:
-    return "" if s is None else f"{s.mean:.3f}" + (f" ± {s.deviation:.3f}" if s.deviation is not None else "")
 
 
 def privacy(plan: Plan, results: Results) -> Section:
     """What is left of the full model's F1 when a policy takes modalities away."""
     section = Section()
     names = [m["name"] for m in next(v for v in plan.variants if v.name == plan.reference).config["dataset"]["modalities"]]
-    subsets = [c for c in results.conditions() if set(c.split("+")) <= set(names)]
+    subsets = [c for c in results.subsets() if set(c.split("+")) <= set(names)]
     everything = "+".join(max((c.split("+") for c in subsets), key=len, default=[]))
     rows, drawn = [], []
     for subset in sorted(subsets, key=lambda c: -c.count("+")):
         gone = [n for n in names if n not in subset.split("+")]
-        cost = results.difference(plan.reference, plan.reference, everything) if subset == everything else _cost(results, plan, subset, everything)
+        cost = _cost(results, plan, subset, everything)
         alone = results.summary(f"only-{subset}", subset)
         title = "everything" if not gone else f"without {' and '.join(gone)}"
-        rows.append([title, subset.replace("+", ", "), percent(results.summary(plan.reference, subset)), points(cost) if gone else "", percent(alone)])
+        rows.append([title, subset.replace("+", ", "), str(results.utterances(plan.reference, subset)),
+                     percent(results.summary(plan.reference, subset)), points(cost) if gone else NONE, percent(alone)])
         if gone:
             drawn.append((f"{title}", cost))
     section.lines += ["What the policy gate takes away never reaches the model. The cost is the difference to everything, same model, "
-                      "same seeds, in points of weighted F1 with its 95% t-interval.", ""]
-    section.lines += table(["policy", "what is left", "weighted F1", "cost", "a model trained on that alone"], rows)
+                      "same seeds, in points of weighted F1 with its 95% t-interval. A row counts the utterances that bring all of what is left: "
+                      "where their numbers differ, the cost compares different utterances too.", ""]
+    section.lines += table(["policy", "what is left", "utterances", "weighted F1", "cost", "a model trained on that alone"], rows)
+    section.lines += [OVER_SEEDS, ""]
     absent = [m for m in MODALITIES if m not in names]
     if absent:
         section.lines += [f"This data set has no {', '.join(absent)}: nothing is claimed about {'it' if len(absent) == 1 else 'them'}.", ""]
@@ -193,7 +150,7 @@ def folds(plan: Plan, folds: dict[str, Results]) -> Section:
     rows = [[name, *(percent(r.summary(plan.reference, c)) for c in shown)] for name, r in folds.items()]
     mean = [percent(_over(folds, plan.reference, c)) for c in shown]
     section.lines += table([f"left out ({titles[plan.reference]})", *shown], [*rows, ["mean ± deviation over the groups", *mean]])
-    keep = _subsets(shown)
+    keep = _drawn(next(iter(folds.values())))
     section.show("folds", f"{F1} by group left out", lambda: figures.points(
         {c: [(name, r.summary(plan.reference, c), list(r.by_seed(plan.reference, c).values())) for name, r in folds.items()] for c in keep}, F1))
     return section
@@ -213,11 +170,13 @@ def across(evaluations: list[tuple[str, str, dict | str]]) -> Section:
     rows = []
     for bundle, file, e in evaluations:
         if isinstance(e, str):
-            rows.append([bundle, file, "", e, "", "", ""])
+            rows.append([bundle, file, NONE, NONE, e, NONE, NONE, NONE])
             continue
-        low, high = e["intervals"]["weightedF1"]
-        rows.append([bundle, file, f"{e['utterances']} ({e['conversations']})", f"{100 * e['weightedF1']:.1f} [{100 * low:.1f}, {100 * high:.1f}]",
+        inputs = [*(f"{brought.replace('+', ' and ')}: {n}" for brought, n in e["availability"].items()), *(f"no {m}" for m in e["absent"])]
+        bounds = "[{:.1f}, {:.1f}]".format(*(100 * b for b in e["intervals"]["weightedF1"])) if e["intervals"] else ""
+        rows.append([bundle, file, f"{e['utterances']} ({e['conversations']})", ", ".join(inputs), f"{100 * e['weightedF1']:.1f} {bounds}".rstrip(),
                      f"{100 * e['macroF1']:.1f}", f"{100 * e['accuracy']:.1f}", f"{100 * e['calibration']['ece']:.1f}"])
-    section.lines += ["Weighted F1 in % with the 95% bootstrap interval over dialogues.", ""]
-    section.lines += table(["bundle", "file", "utterances (dialogues)", "weighted F1", "macro F1", "accuracy", "ECE-15"], rows)
+    section.lines += ["Weighted F1 in % with the 95% bootstrap interval over dialogues. Inputs: scored utterances by what they bring of what the "
+                      "bundle takes; they may be more than those that are measured, which have a label.", ""]
+    section.lines += table(["bundle", "file", "utterances (dialogues)", "inputs", "weighted F1", "macro F1", "accuracy", "ECE-15"], rows)
     return section
