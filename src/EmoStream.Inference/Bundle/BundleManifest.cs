@@ -140,7 +140,7 @@ public sealed record BundleContext
 /// <summary>Keyed by availability set: modality names joined with <c>+</c>, in the order text, audio, face, body.</summary>
 public sealed record BundleCalibration
 {
-    /// <summary>Logits are divided by it; 1 where a set is not listed.</summary>
+    /// <summary>Logits are divided by it; 1 where a set is not listed, which is said in a warning when the bundle is loaded.</summary>
     public Dictionary<string, float> Temperatures { get; set; } = [];
 
     public BundleConformal? Conformal { get; set; }
