@@ -49,7 +49,8 @@ internal static class EvaluateCommand
               fusion: {utterances, auc, shareAbove80, meanWeight, accuracy, meanWeightRecovered, accuracyRecovered, modalities},
               retrieval: {"audio>text": {recallAt1, recallAt10, medianRank, candidates, chanceAt1, chanceAt10}}}
             JSON of --compare: {a, b, conversations, differences: {utterances, weightedF1: {a, b, difference, interval: [low, high]},
-              macroF1, accuracy, nll, brier, agreement: {bothRight, onlyA, onlyB, neitherRight}, subsets, missing}}
+              macroF1, accuracy, nll, brier, ece, coverage, agreement: {bothRight, onlyA, onlyB, neitherRight}, subsets, missing}};
+              coverage is of the utterances for which both bundles offer a set, null where there are none
             """);
         command.Validators.Add(result =>
         {

@@ -5,6 +5,9 @@ namespace EmoStream.Inference.Bundle;
 /// <summary>Checks the files of a bundle against the hashes of its manifest.</summary>
 internal static class BundleFiles
 {
+    // Names under which terms travel with what they cover; COPYING is the GPL's.
+    private static readonly string[] Terms = ["LICENSE", "NOTICE", "COPYING"];
+
     public static void Check(string directory, BundleManifest manifest)
     {
         foreach (var (file, hash) in manifest.Files)
@@ -55,5 +58,5 @@ internal static class BundleFiles
 
     private static bool IsNote(string name)
         => name.EndsWith(".md", StringComparison.OrdinalIgnoreCase) || name.StartsWith('.')
-        || name.StartsWith("LICENSE", StringComparison.OrdinalIgnoreCase) || name.StartsWith("NOTICE", StringComparison.OrdinalIgnoreCase);
+        || Terms.Any(terms => name.StartsWith(terms, StringComparison.OrdinalIgnoreCase));
 }

@@ -6,7 +6,7 @@ namespace EmoStream.Inference.Bundle;
 /// <summary>A bundle's manifest.json: what the model is, what it takes, where it came from, and the hash of every file.</summary>
 /// <example>
 /// <code>
-/// {"name":"meld","version":"1.0.0","license":"Apache-2.0","labels":["neutral","joy"],
+/// {"name":"meld","version":"1.1.0","license":"GPL-3.0","labels":["neutral","joy"],
 ///  "modalities":[{"name":"text","featureSpace":"text/minilm-l6-meld@1","dimension":768,
 ///    "encoder":{"model":"text-encoder.onnx","tokenizer":"wordpiece","vocabulary":"vocab.txt","lowercase":true,"maxTokens":128}}],
 ///  "context":{"model":"context.onnx","window":12,"lookAhead":0},
@@ -140,7 +140,7 @@ public sealed record BundleContext
 /// <summary>Keyed by availability set: modality names joined with <c>+</c>, in the order text, audio, face, body.</summary>
 public sealed record BundleCalibration
 {
-    /// <summary>Logits are divided by it; 1 where a set is not listed.</summary>
+    /// <summary>Logits are divided by it; 1 where a set is not listed, which is said in a warning when the bundle is loaded.</summary>
     public Dictionary<string, float> Temperatures { get; set; } = [];
 
     public BundleConformal? Conformal { get; set; }

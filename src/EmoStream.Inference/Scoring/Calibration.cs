@@ -14,8 +14,12 @@ internal sealed class Calibration
         var keys = AvailabilityKey.All([.. manifest.Modalities.Select(m => m.Name)]);
         var calibration = manifest.Calibration;
         _temperatures = [.. keys.Select(key => calibration?.Temperatures.GetValueOrDefault(key, 1) ?? 1)];
+        Uncalibrated = [.. keys.Skip(1).Where(key => calibration?.Temperatures.ContainsKey(key) is not true)];
         _thresholds = [.. keys.Select(key => calibration?.Conformal?.Thresholds.GetValueOrDefault(key, float.NaN) ?? float.NaN)];
     }
+
+    /// <summary>Availability sets without a temperature: their probabilities are served as the model gives them.</summary>
+    public string[] Uncalibrated { get; }
 
     /// <param name="logits">One per label.</param>
     /// <param name="availability">Bit m: the utterance brought modality m.</param>

@@ -18,7 +18,7 @@ namespace EmoStream.Inference.Scoring;
 /// is asked for, and only if the graph has them: single float32 [batch, rows, modalities, labels]; joint float32
 /// [batch, rows, modalities, joint].
 /// </remarks>
-internal sealed class ContextModel : IDisposable
+internal sealed partial class ContextModel : IDisposable
 {
     private readonly OnnxModel _model;
     private readonly ModelDescription _description;
@@ -57,6 +57,10 @@ internal sealed class ContextModel : IDisposable
             ],
             DiagnosticOutputs.Specs(_description));
         _diagnostics = new(_model, ["logits", "weights"], _description);
+        if (_calibration.Uncalibrated.Length > 0)
+        {
+            LogUncalibrated(logger, bundle.Id, string.Join(", ", _calibration.Uncalibrated));
+        }
     }
 
     /// <summary>Scores the segments in one run, padded to <paramref name="rows"/>.</summary>
@@ -180,4 +184,7 @@ internal sealed class ContextModel : IDisposable
         inputs[^1] = _lookAhead.Tensor([]);
         return inputs;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Bundle} is not calibrated for {Sets}: probabilities of utterances that bring just these are as the model gives them")]
+    private static partial void LogUncalibrated(ILogger logger, string bundle, string sets);
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using EmoStream.Testing;
 using EmoStream.Testing.Processes;
@@ -9,104 +8,85 @@ namespace EmoStream.IntegrationTests.Training;
 /// <summary>From somebody's own labelled meetings to a bundle that serves: the three commands of src/training/README.md.</summary>
 public sealed class ThreeCommandsTests : IDisposable
 {
+    private const int Meetings = 24;
+    private const int HeldOut = 5 * LabelledMeetings.Turns; // a fifth of them
+
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
-
-    private static readonly string Encoder = Checkout.At("infra", "models", "general");
-
-    // Labels that no shipped bundle knows, each told by its words.
-    private static readonly Dictionary<string, string[]> Sayings = new()
-    {
-        ["agrees"] = ["Yes, that works for me.", "I agree, let us do it.", "Good plan, I am in.", "Sure, sounds right."],
-        ["objects"] = ["No, that will never work.", "I am against it, it is a mistake.", "This is wrong and I am angry.", "I refuse to sign that."],
-        ["wonders"] = ["What does that mean?", "How would we measure that?", "Why is it so late?", "Who could help us with this?"],
-    };
+    private static readonly string Dotnet = Programs.Find("dotnet") ?? "dotnet";
+    private static readonly string EmoStream = Path.Combine(Checkout.Output("EmoStream.Cli"), "emostream.dll");
 
     private readonly string _directory = Directory.CreateTempSubdirectory("emostream-training-").FullName;
 
     [Fact]
     public async Task ThreeCommands_OwnLabelledMeetings_GiveABundleThatServesWhatWasTrained()
     {
-        var python = await PythonWithTorchAsync();
-        Assert.SkipWhen(python is null, "needs a python3 on PATH that has torch and onnx");
-        var meetings = WriteMeetings(24, 6);
+        LabelledMeetings.Write(At("meetings.jsonl"), Meetings, (_, _) => null);
+        await ThreeCommandsAsync();
 
-        // 1. The three commands.
-        await EmoStreamAsync("features", meetings, "--bundle", Encoder, "--out", At("features.jsonl"));
-        await TrainingAsync(python, "train", "--data", At("features.jsonl"), "--encoder", Encoder, "--out", At("run"));
-        await TrainingAsync(python, "bundle", "--run", At("run"), "--out", At("my-bundle"), "--logits", At("logits.json"));
-
-        // 2. It serves.
         var timeline = await EmoStreamAsync("up", "--bundle", At("my-bundle"), "--exit-when-done", "--port", "0");
         var rows = timeline.Split('\n').Where(line => line.StartsWith('│')).Skip(1).ToList();
         Assert.NotEmpty(rows);
-        Assert.All(rows, row => Assert.True(row.Contains("retracted", StringComparison.Ordinal) || Sayings.Keys.Any(row.Contains), row));
+        Assert.All(rows, row => Assert.True(row.Contains("retracted", StringComparison.Ordinal) || LabelledMeetings.Labels.Any(row.Contains), row));
 
-        // 3. What it serves is what was trained: torch's logits of the held-out meetings over the bundle's temperature.
-        await EmoStreamAsync("evaluate", meetings, "--bundle", At("my-bundle"), "--predictions", At("predictions.jsonl"));
-        var manifest = Json(At("my-bundle", "manifest.json"));
-        var labels = manifest.GetProperty("labels").EnumerateArray().Select(label => label.GetString()!).ToArray();
-        var temperature = manifest.GetProperty("calibration").GetProperty("temperatures").GetProperty("text").GetDouble();
-        var logits = Json(At("logits.json"));
-        var (held, right) = (0, 0);
-        foreach (var line in File.ReadLines(At("predictions.jsonl")).Select(line => JsonElement.Parse(line)))
-        {
-            var id = line.GetProperty("utteranceId").GetString()!;
-            if (!logits.TryGetProperty(id, out var trained))
-            {
-                continue;
-            }
+        var held = await ServedAsTrainedAsync();
+        Assert.Equal(LabelledMeetings.Labels, Json(At("my-bundle", "manifest.json")).GetProperty("labels").EnumerateArray().Select(label => label.GetString()));
+        var right = held.Count(line => line.GetProperty("utteranceId").GetString()!.EndsWith(line.GetProperty("label").GetString()!, StringComparison.Ordinal));
+        Assert.True(right >= 0.8 * HeldOut, $"{right} of {HeldOut} held-out utterances are right");
+    }
 
-            var expected = Softmax([.. trained.EnumerateArray().Select(logit => logit.GetDouble() / temperature)]);
-            Assert.All(labels.Zip(expected), pair => Assert.Equal(pair.Second, line.GetProperty("probabilities").GetProperty(pair.First).GetDouble(), 1e-5));
-            held++;
-            right += id.EndsWith(line.GetProperty("label").GetString()!, StringComparison.Ordinal) ? 1 : 0;
-        }
+    /// <summary>Training and serving read the same numbers out of one file and must round them alike.</summary>
+    [Fact]
+    public async Task ThreeCommands_VectorsThatFloat16DoesNotHold_AreServedAsTheyWereTrained()
+    {
+        const string Features = "--features audio=audio/test@1";
+        LabelledMeetings.Write(At("meetings.jsonl"), Meetings, LabelledMeetings.Audio);
+        await ThreeCommandsAsync(Features);
 
-        Assert.Equal(Sayings.Keys.Order(), labels);
-        Assert.Equal(5 * 6, held); // a fifth of 24 meetings
-        Assert.True(right >= 0.8 * held, $"{right} of {held} held-out utterances are right");
+        var held = await ServedAsTrainedAsync(Features.Split(' '));
+        Assert.Equal(["text", "text+audio"], held.Select(line => line.GetProperty("availability").GetString()).Distinct().Order());
     }
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
-    /// <summary>Meetings of six turns; the id of an utterance ends in its label.</summary>
-    private string WriteMeetings(int meetings, int turns)
+    private async Task ThreeCommandsAsync(string train = "")
     {
-        var labels = Sayings.Keys.ToArray();
-        var lines = new StringBuilder();
-        for (var i = 0; i < meetings * turns; i++)
-        {
-            // 7 is prime to both 3 and 4: labels and sayings come in every order.
-            var label = labels[(i * 7 / 2) % labels.Length];
-            lines.AppendLine(JsonSerializer.Serialize(new
-            {
-                conversationId = FormattableString.Invariant($"m{i / turns}"),
-                utteranceId = FormattableString.Invariant($"u{i}-{label}"),
-                index = i % turns,
-                speaker = i % 2 == 0 ? "A" : "B",
-                startMs = 1000 * (i % turns),
-                endMs = (1000 * (i % turns)) + 900,
-                text = Sayings[label][(i * 5 / 3) % Sayings[label].Length],
-                label,
-            }));
-        }
+        Assert.SkipUnless(ChildProcess.Unavailable is null, ChildProcess.Unavailable ?? "");
+        var python = await PythonWithTorchAsync();
+        Assert.SkipWhen(python is null, "needs a python3 on PATH that has torch and onnx");
+        // As the README has it, `emostream` stands for the program that was built.
+        var script = $"emostream() {{ '{Dotnet}' '{EmoStream}' \"$@\"; }}\n{ReadmeCommands.Script(name => At(name), train, $"--logits '{At("logits.json")}'")}";
+        var path = $"{Path.GetDirectoryName(python)}{Path.PathSeparator}{Environment.GetEnvironmentVariable("PATH")}";
+        await RunAsync("/bin/sh", ["-ec", script], new() { ["PATH"] = path });
+    }
 
-        File.WriteAllText(At("meetings.jsonl"), lines.ToString());
-        return At("meetings.jsonl");
+    /// <summary>What is served of the held-out meetings is torch's logits over the bundle's temperature; answers those predictions.</summary>
+    private async Task<List<JsonElement>> ServedAsTrainedAsync(params string[] options)
+    {
+        await EmoStreamAsync(["evaluate", At("meetings.jsonl"), "--bundle", At("my-bundle"), "--predictions", At("predictions.jsonl"), .. options]);
+        var manifest = Json(At("my-bundle", "manifest.json"));
+        var labels = manifest.GetProperty("labels").EnumerateArray().Select(label => label.GetString()!).ToArray();
+        var temperatures = manifest.GetProperty("calibration").GetProperty("temperatures");
+        var logits = Json(At("logits.json"));
+        var held = File.ReadLines(At("predictions.jsonl")).Select(line => JsonElement.Parse(line))
+            .Where(line => logits.TryGetProperty(line.GetProperty("utteranceId").GetString()!, out _)).ToList();
+        Assert.Equal(HeldOut, held.Count);
+        Assert.All(held, line =>
+        {
+            var temperature = temperatures.GetProperty(line.GetProperty("availability").GetString()!).GetDouble();
+            var expected = Softmax([.. logits.GetProperty(line.GetProperty("utteranceId").GetString()!).EnumerateArray().Select(logit => logit.GetDouble() / temperature)]);
+            Assert.All(labels.Zip(expected), pair => Assert.Equal(pair.Second, line.GetProperty("probabilities").GetProperty(pair.First).GetDouble(), 1e-5));
+        });
+        return held;
     }
 
     private string At(params string[] parts) => Path.Combine([_directory, .. parts]);
 
-    private Task<string> EmoStreamAsync(params string[] arguments)
-        => RunAsync(Programs.Find("dotnet") ?? "dotnet", [Path.Combine(Checkout.Output("EmoStream.Cli"), "emostream.dll"), .. arguments]);
+    private Task<string> EmoStreamAsync(params string[] arguments) => RunAsync(Dotnet, [EmoStream, .. arguments], []);
 
-    private Task<string> TrainingAsync(string python, params string[] arguments) => RunAsync(python, ["-m", "emostream_training", .. arguments]);
-
-    private async Task<string> RunAsync(string program, string[] arguments)
+    private async Task<string> RunAsync(string program, string[] arguments, Dictionary<string, string?> environment)
     {
-        Assert.SkipUnless(ChildProcess.Unavailable is null, ChildProcess.Unavailable ?? "");
         var log = At($"{Guid.NewGuid():N}.log");
-        await using var process = await ChildProcess.StartAsync(program, arguments, log, workingDirectory: Checkout.At("src", "training"));
+        await using var process = await ChildProcess.StartAsync(program, arguments, log, environment, Checkout.Root);
         var exitCode = await process.WaitForExitAsync(Patience);
         Assert.True(exitCode == 0, string.Create(CultureInfo.InvariantCulture, $"{string.Join(' ', arguments)}: exit code {exitCode}\n{process.Tail()}"));
         return await File.ReadAllTextAsync(log, TestContext.Current.CancellationToken);

@@ -51,6 +51,8 @@ internal sealed record Differences
     public Difference Accuracy => Whole.Accuracy;
     public Difference Nll => Whole.Nll;
     public Difference Brier => Whole.Brier;
+    public Difference Ece => Whole.Ece;
+    public Difference? Coverage => Whole.Coverage;
     public Agreement Agreement => Whole.Agreement;
 
     /// <summary>By set of modalities that both bundles take.</summary>

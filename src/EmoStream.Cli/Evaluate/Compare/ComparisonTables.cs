@@ -15,9 +15,9 @@ internal static class ComparisonTables
         console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"right: both {agreement.BothRight}, A alone {agreement.OnlyA}, B alone {agreement.OnlyB}, neither {agreement.NeitherRight}");
 
         var figures = Cells.Table("The file as it is").AddColumns("", "A", "B", "difference", "");
-        foreach (var (name, difference) in ((string, Difference)[])[("weighted F1", whole.WeightedF1), ("macro F1", whole.MacroF1), ("accuracy", whole.Accuracy), ("NLL (lower is better)", whole.Nll), ("Brier (lower is better)", whole.Brier)])
+        foreach (var (name, difference) in Rows(whole))
         {
-            figures.AddRow(new Text(name), Cells.Number(difference.A), Cells.Number(difference.B), Signed(difference), Bounds(difference));
+            figures.AddRow(new Text(name), Cells.Number(difference?.A), Cells.Number(difference?.B), Signed(difference), Bounds(difference));
         }
 
         console.Write(figures);
@@ -38,6 +38,13 @@ internal static class ComparisonTables
         .. report.Differences.Missing.Select(way => ($"{way.Key} missing", way.Value)),
     ];
 
+    private static (string Name, Difference? Difference)[] Rows(PairedMeasures whole) =>
+    [
+        ("weighted F1", whole.WeightedF1), ("macro F1", whole.MacroF1), ("accuracy", whole.Accuracy),
+        ("NLL (lower is better)", whole.Nll), ("Brier (lower is better)", whole.Brier), ("ECE (lower is better)", whole.Ece),
+        ("coverage where both offer sets", whole.Coverage),
+    ];
+
     private static string Words(Difference difference) => difference.Interval switch
     {
         [> 0, _] => "is better, beyond what resampling the conversations explains",
@@ -46,7 +53,7 @@ internal static class ComparisonTables
         _ => "cannot be told from A on this file",
     };
 
-    private static Text Signed(Difference difference) => Cells.Number(difference.Value, "+0.0000;-0.0000;0.0000");
+    private static Text Signed(Difference? difference) => Cells.Number(difference?.Value, "+0.0000;-0.0000;0.0000");
 
-    private static Text Bounds(Difference difference) => new(Cells.Bounds(difference.Interval, "+0.0000;-0.0000;0.0000"));
+    private static Text Bounds(Difference? difference) => new(Cells.Bounds(difference?.Interval, "+0.0000;-0.0000;0.0000"));
 }

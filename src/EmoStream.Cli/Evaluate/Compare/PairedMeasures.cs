@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using EmoStream.Cli.Evaluate.Measure;
 
 namespace EmoStream.Cli.Evaluate.Compare;
@@ -16,6 +17,14 @@ internal sealed record PairedMeasures
 
     /// <summary>Lower is better.</summary>
     public required Difference Brier { get; init; }
+
+    /// <summary>
+    /// Lower is better. Chance in a resample raises a small error more than a large one: the interval leans towards 0.
+    /// </summary>
+    public required Difference Ece { get; init; }
+
+    /// <summary>Share of the sets that hold the annotation, on the utterances for which both offer one; null where there are none.</summary>
+    public required Difference? Coverage { get; init; }
     public required Agreement Agreement { get; init; }
 
     /// <summary>Null when there is no annotated utterance that both score.</summary>
@@ -24,17 +33,22 @@ internal sealed record PairedMeasures
         var second = b.Where(prediction => prediction.Row.Label >= 0).ToDictionary(prediction => (prediction.Dialogue, prediction.Position));
         var pairs = a.Where(prediction => prediction.Row.Label >= 0 && second.ContainsKey((prediction.Dialogue, prediction.Position)))
             .Select(prediction => (A: prediction, B: second[(prediction.Dialogue, prediction.Position)]))
+            .Select(pair => (pair.A, pair.B, BothOffer: pair.A.Score.PredictionSet is not null && pair.B.Score.PredictionSet is not null))
             .ToList();
         if (pairs.Count == 0)
         {
             return null;
         }
 
-        double[][] dialogues = [.. pairs.GroupBy(pair => pair.A.Dialogue).Select(dialogue => (double[])[.. Sums(dialogue.Select(pair => pair.A), labels), .. Sums(dialogue.Select(pair => pair.B), labels)])];
+        double[][] dialogues = [.. pairs.GroupBy(pair => pair.A.Dialogue).Select(dialogue => (double[])
+        [
+            .. Sums(dialogue.Select(pair => (pair.A, pair.BothOffer)), labels),
+            .. Sums(dialogue.Select(pair => (pair.B, pair.BothOffer)), labels),
+        ])];
         var whole = new double[dialogues[0].Length];
         foreach (var sums in dialogues)
         {
-            System.Numerics.Tensors.TensorPrimitives.Add(whole, sums, whole);
+            TensorPrimitives.Add(whole, sums, whole);
         }
 
         // Both bundles in one resample: what is hard for both cancels out of the difference.
@@ -54,6 +68,8 @@ internal sealed record PairedMeasures
             Accuracy = At(2),
             Nll = At(3),
             Brier = At(4),
+            Ece = At(5),
+            Coverage = double.IsNaN(first[6]) ? null : At(6),
             Agreement = new(
                 pairs.Count(pair => pair.A.IsRight && pair.B.IsRight),
                 pairs.Count(pair => pair.A.IsRight && !pair.B.IsRight),
@@ -62,17 +78,29 @@ internal sealed record PairedMeasures
         };
     }
 
-    /// <summary>Confusion counts, then the sums of both losses, then the utterances.</summary>
-    private static double[] Sums(IEnumerable<Prediction> predictions, int labels)
+    /// <summary>Confusion counts, then by bin of the confidence how far it is above what was right, then the sums of both losses, sets that hold the annotation, sets, utterances.</summary>
+    private static double[] Sums(IEnumerable<(Prediction Prediction, bool HasSet)> predictions, int labels)
     {
-        var all = predictions.ToList();
-        return [.. Measures.Counts(all, labels), all.Sum(CalibrationReport.NllOf), all.Sum(CalibrationReport.BrierOf), all.Count];
+        var all = predictions.Select(one => one.Prediction).ToList();
+        var sets = predictions.Where(one => one.HasSet).Select(one => one.Prediction).ToList();
+        var gaps = new double[CalibrationReport.BinCount];
+        foreach (var prediction in all)
+        {
+            gaps[CalibrationReport.BinOf(prediction)] += prediction.Confidence - (prediction.IsRight ? 1.0 : 0.0);
+        }
+
+        return
+        [
+            .. Measures.Counts(all, labels), .. gaps, all.Sum(CalibrationReport.NllOf), all.Sum(CalibrationReport.BrierOf),
+            sets.Count(prediction => prediction.Score.PredictionSet!.Contains(prediction.Row.Label)), sets.Count, all.Count,
+        ];
     }
 
     private static double[] Figures(ReadOnlySpan<double> sums, int labels)
     {
         var figures = Measure.Figures.Of(sums[..(labels * labels)], labels);
-        return [figures.WeightedF1, figures.MacroF1, figures.Accuracy, sums[^3] / sums[^1], sums[^2] / sums[^1]];
+        var ece = TensorPrimitives.SumOfMagnitudes(sums[(labels * labels)..^5]) / sums[^1];
+        return [figures.WeightedF1, figures.MacroF1, figures.Accuracy, sums[^5] / sums[^1], sums[^4] / sums[^1], ece, sums[^3] / sums[^2]];
     }
 }
 

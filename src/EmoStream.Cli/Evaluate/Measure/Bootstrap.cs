@@ -16,7 +16,7 @@ internal static class Bootstrap
 
     /// <summary>Bounds of every figure; null for less than two dialogues, which tell nothing about others.</summary>
     /// <param name="dialogues">Per dialogue its sums, all of one length.</param>
-    /// <param name="figures">From summed sums to figures; what it is given changes with the next call.</param>
+    /// <param name="figures">From summed sums to figures, NaN where a resample does not tell one; what it is given changes with the next call.</param>
     public static double[][]? Intervals(IReadOnlyList<double[]> dialogues, Func<double[], double[]> figures)
     {
         if (dialogues.Count < 2)
@@ -41,11 +41,13 @@ internal static class Bootstrap
         return [.. Enumerable.Range(0, samples[0].Length).Select(figure => Bounds([.. samples.Select(sample => sample[figure])]))];
     }
 
-    /// <summary>Percentiles 2.5 and 97.5, interpolated as numpy's default does.</summary>
+    /// <summary>Percentiles 2.5 and 97.5 of what is told, interpolated as numpy's default does.</summary>
     private static double[] Bounds(double[] values)
     {
         Array.Sort(values);
-        return [Percentile(values, 0.025), Percentile(values, 0.975)];
+        // NaN sorts before every number.
+        var told = values[values.Count(double.IsNaN)..];
+        return told.Length == 0 ? [double.NaN, double.NaN] : [Percentile(told, 0.025), Percentile(told, 0.975)];
     }
 
     private static double Percentile(double[] sorted, double share)

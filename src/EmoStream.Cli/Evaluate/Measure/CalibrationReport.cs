@@ -38,7 +38,7 @@ internal sealed record CalibrationReport
         int sets = 0, held = 0, size = 0;
         foreach (var prediction in predictions)
         {
-            ref var bin = ref bins[Math.Min((int)(prediction.Confidence * BinCount), BinCount - 1)];
+            ref var bin = ref bins[BinOf(prediction)];
             bin = (bin.Count + 1, bin.Right + (prediction.IsRight ? 1 : 0), bin.Confidence + prediction.Confidence);
             nll += NllOf(prediction);
             brier += BrierOf(prediction);
@@ -62,6 +62,9 @@ internal sealed record CalibrationReport
             Bins = [.. bins.Where(bin => bin.Count > 0).Select(bin => new ReliabilityBin(bin.Confidence / bin.Count, (double)bin.Right / bin.Count, bin.Count))],
         };
     }
+
+    /// <summary>The bin that the prediction's confidence falls into.</summary>
+    public static int BinOf(Prediction prediction) => Math.Min((int)(prediction.Confidence * BinCount), BinCount - 1);
 
     /// <summary>-log of the annotation's probability.</summary>
     public static double NllOf(Prediction prediction) => -Math.Log(Math.Max(prediction.Score.Probabilities[prediction.Row.Label], Smallest));

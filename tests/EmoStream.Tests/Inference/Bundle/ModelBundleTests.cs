@@ -142,11 +142,15 @@ public sealed class ModelBundleTests
         Assert.Equal("context.onnx: is listed in manifest.json but missing from the bundle.", Failure(directory));
     }
 
-    [Fact]
-    public void Load_UnlistedFile_IsRefusedUnlessItIsANote()
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("LICENSE.txt")]
+    [InlineData("NOTICE")]
+    [InlineData("COPYING")]
+    public void Load_UnlistedFile_IsRefusedUnlessItIsANote(string note)
     {
         var directory = TinyBundle.Copy();
-        File.WriteAllText(Path.Combine(directory, "README.md"), "notes");
+        File.WriteAllText(Path.Combine(directory, note), "notes");
         Assert.Equal("tiny@1.2.3", ModelBundle.Load(directory).Id);
 
         File.WriteAllText(Path.Combine(directory, "weights.bin"), "external data");

@@ -39,6 +39,21 @@ public sealed class CalibrationTests
     }
 
     [Fact]
+    public void Open_SetsWithoutATemperature_AreNamedInOneWarning()
+    {
+        Assert.Equal(["Warning: tiny@1.2.3 is not calibrated for text+audio"], Warnings(TinyBundle.Directory));
+        Assert.Equal(["Warning: tiny@1.2.3 is not calibrated for text, audio, text+audio"], Warnings(TinyBundle.Copy(manifest => manifest.Remove("calibration"))));
+        Assert.Empty(Warnings(TinyBundle.Copy(manifest => manifest["calibration"]!["temperatures"]!["text+audio"] = 1.0)));
+
+        static IEnumerable<string> Warnings(string directory)
+        {
+            var log = new LogLines<OnnxScorer>();
+            using var scorer = new OnnxScorer(ModelBundle.Load(directory), Microsoft.Extensions.Options.Options.Create(TinyBundle.Options()), logger: log);
+            return [.. log.All.Where(line => line.StartsWith("Warning", StringComparison.Ordinal)).Select(line => line[..line.LastIndexOf(':')])];
+        }
+    }
+
+    [Fact]
     public void Apply_HugeLogits_StayFinite()
     {
         Assert.Equal([0, 1, 0], _calibration.Apply([-3e38f, 3e38f, 0], Both, []).Probabilities);

@@ -1,8 +1,8 @@
 using System.Text.Json;
-using EmoStream.Contracts;
 using EmoStream.Contracts.Inference;
 using EmoStream.Inference.Bundle;
 using EmoStream.Testing;
+using EmoStream.Tests.Cli;
 
 namespace EmoStream.Tests.Inference.Scoring;
 
@@ -11,23 +11,53 @@ public sealed class ShippedBundleTests
 {
     private const double Tolerance = 1e-5;
 
-    public static TheoryData<string> Bundles
+    public static TheoryData<string> Bundles => ["general", "meld"];
+
+    [Fact]
+    public void Models_Directory_HoldsTheseBundlesAndNoOther()
+        => Assert.Equal(Bundles.Select(bundle => bundle.Data), Directory.GetDirectories(Checkout.At("infra", "models")).Select(Path.GetFileName).Order());
+
+    [Theory]
+    [MemberData(nameof(Bundles))]
+    public void Card_ShippedBundle_SaysNameVersionAndLicence(string name)
     {
-        get
-        {
-            var models = Checkout.At("infra", "models");
-            var manifests = Directory.Exists(models) ? Directory.GetFiles(models, BundleManifest.FileName, SearchOption.AllDirectories) : [];
-            return manifests.Length == 0 ? [""] : [.. manifests.Select(manifest => Path.GetRelativePath(Checkout.Root, Path.GetDirectoryName(manifest)!))];
-        }
+        var manifest = ModelBundle.Load(Of(name)).Manifest;
+        var card = File.ReadAllText(Path.Combine(Of(name), "README.md"));
+
+        Assert.Equal(name, manifest.Name);
+        Assert.StartsWith($"# {manifest.Name} {manifest.Version}\n", card, StringComparison.Ordinal);
+        Assert.Contains($"Licence of the bundle: {manifest.License}.", card, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Terms_BundleUnderTheGpl_BringsItsText()
+    {
+        Assert.Equal("GPL-3.0", ModelBundle.Load(Of("meld")).Manifest.License);
+        var output = Path.Combine(Checkout.Output("EmoStream.Cli"), "infra", "models", "meld");
+        Assert.All([Of("meld"), output], bundle => Assert.Matches(@"^\s*GNU GENERAL PUBLIC LICENSE\s+Version 3,", File.ReadAllText(Path.Combine(bundle, "COPYING"))));
+    }
+
+    /// <summary>The figures that training wrote into the manifest are those that the serving code measures.</summary>
+    [Fact]
+    public async Task Evaluate_MeldDev_GivesWhatTheManifestClaims()
+    {
+        var dev = Checkout.Shared("data", "meld", "dev.jsonl");
+        Assert.SkipUnless(dev is not null, "needs MELD's dev split at ../shared/data/meld/dev.jsonl");
+        var claimed = ModelBundle.Load(Of("meld")).Manifest.Training!.Metrics.GetProperty("dev").GetProperty("text");
+
+        var (exitCode, output, error) = await CliRun.RunAsync("evaluate", dev, "--bundle", Of("meld"), "--json");
+
+        Assert.True(exitCode == 0, error);
+        var measured = JsonElement.Parse(output);
+        Assert.Equal(claimed.GetProperty("utterances").GetInt32(), measured.GetProperty("utterances").GetInt32());
+        Assert.Equal(claimed.GetProperty("weightedF1").GetDouble(), measured.GetProperty("weightedF1").GetDouble(), 1e-4);
     }
 
     [Theory]
     [MemberData(nameof(Bundles))]
-    public void Score_OneByOneAndAmongNeighbours_EqualsTheWholeMeeting(string directory)
+    public void Score_OneByOneAndAmongNeighbours_EqualsTheWholeMeeting(string name)
     {
-        Assert.SkipWhen(directory.Length == 0, "no bundle under infra/models");
-        using var scorer = TinyBundle.Open(Checkout.At(directory));
-        Assert.SkipUnless(scorer.Description.Modalities.Any(m => m is { Name: Modality.Text, HasEncoder: true }), $"{directory} does not encode text");
+        using var scorer = TinyBundle.Open(Of(name));
         var meeting = Meeting();
         Assert.True(meeting.Length >= 40);
 
@@ -48,6 +78,8 @@ public sealed class ShippedBundleTests
 
         Assert.True(whole.Scores.Select(score => Array.IndexOf(score.Probabilities, score.Probabilities.Max())).Distinct().Count() > 1, "every utterance has the same label");
     }
+
+    private static string Of(string name) => Checkout.At("infra", "models", name);
 
     /// <summary>As a conversation asks when utterance t comes: what was known has descriptors, t itself is new.</summary>
     private static ScoreRequest Live(ContextRow[] meeting, ScoreReply known, int t, ModelDescription model)

@@ -2,7 +2,6 @@ using EmoStream.Inference;
 using EmoStream.Inference.Bundle;
 using EmoStream.Inference.Encoding;
 using EmoStream.Inference.Sessions;
-using Microsoft.Extensions.Logging;
 using Microsoft.ML.OnnxRuntime;
 
 namespace EmoStream.Tests.Inference.Sessions;
@@ -25,7 +24,7 @@ public sealed class ExecutionProvidersTests
     public void Open_WithoutCuda_SaysWhatItGotAndWarnsWhoExpectedMore(ExecutionProviderChoice choice, bool warns)
     {
         Assert.SkipWhen(OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider"), "this build of ONNX Runtime has CUDA");
-        var log = new Lines();
+        var log = new LogLines<TextEncoder>();
         var options = TinyBundle.Options();
         options.ExecutionProvider = choice;
 
@@ -33,18 +32,5 @@ public sealed class ExecutionProvidersTests
 
         Assert.Equal(warns, log.All.Any(line => line.StartsWith("Warning: FELL BACK TO THE CPU: text-encoder.onnx", StringComparison.Ordinal)));
         Assert.Contains("Information: text-encoder.onnx runs on cpu, 1 thread(s)", log.All);
-    }
-
-    private sealed class Lines : ILogger
-    {
-        public List<string> All { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-            => All.Add($"{logLevel}: {formatter(state, exception)}");
     }
 }

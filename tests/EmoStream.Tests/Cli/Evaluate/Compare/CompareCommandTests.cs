@@ -21,7 +21,7 @@ public sealed class CompareCommandTests : IDisposable
         JsonElement[] all = [differences, .. differences.GetProperty("subsets").EnumerateObject().Select(x => x.Value), .. differences.GetProperty("missing").EnumerateObject().Select(x => x.Value)];
         Assert.All(all, way =>
         {
-            foreach (var figure in (string[])["weightedF1", "macroF1", "accuracy", "nll", "brier"])
+            foreach (var figure in (string[])["weightedF1", "macroF1", "accuracy", "nll", "brier", "ece"])
             {
                 Assert.Equal(0, way.GetProperty(figure).GetProperty("difference").GetDouble());
                 Assert.Equal([0, 0], way.GetProperty(figure).GetProperty("interval").EnumerateArray().Select(bound => bound.GetDouble()));
@@ -45,6 +45,24 @@ public sealed class CompareCommandTests : IDisposable
         Assert.Equal(nll.GetProperty("b").GetDouble() - nll.GetProperty("a").GetDouble(), nll.GetProperty("difference").GetDouble(), 12);
         Assert.Equal(alone.GetProperty("calibration").GetProperty("nll").GetDouble(), nll.GetProperty("b").GetDouble(), 9);
         Assert.Equal(0, differences.GetProperty("subsets").GetProperty("text").GetProperty("nll").GetProperty("difference").GetDouble());
+        Assert.Equal(alone.GetProperty("calibration").GetProperty("ece").GetDouble(), differences.GetProperty("ece").GetProperty("b").GetDouble(), 9);
+        Assert.NotEqual(0, differences.GetProperty("ece").GetProperty("difference").GetDouble());
+    }
+
+    [Fact]
+    public async Task Compare_OtherThreshold_ChangesTheCoverageWhereBothOfferSetsAndNothingElse()
+    {
+        var everything = TinyBundle.Copy(manifest => manifest["calibration"]!["conformal"]!["thresholds"]!["text"] = 0.0);
+
+        var differences = (await CompareAsync(CliRun.TinyBundle, everything)).GetProperty("differences");
+
+        var coverage = differences.GetProperty("subsets").GetProperty("text").GetProperty("coverage");
+        Assert.Equal(1, coverage.GetProperty("b").GetDouble()); // a threshold of 0 keeps every label
+        Assert.Equal((await EvaluateAsync(CliRun.TinyBundle)).GetProperty("subsets").GetProperty("text").GetProperty("calibration").GetProperty("coverage").GetDouble(), coverage.GetProperty("a").GetDouble(), 12);
+        Assert.Equal(1 - coverage.GetProperty("a").GetDouble(), coverage.GetProperty("difference").GetDouble(), 12);
+        Assert.True(coverage.GetProperty("interval")[0].GetDouble() > 0);
+        Assert.Equal(JsonValueKind.Null, differences.GetProperty("subsets").GetProperty("audio").GetProperty("coverage").ValueKind); // no threshold
+        Assert.Equal(0, differences.GetProperty("subsets").GetProperty("text").GetProperty("ece").GetProperty("difference").GetDouble());
     }
 
     [Fact]
@@ -55,6 +73,8 @@ public sealed class CompareCommandTests : IDisposable
         Assert.True(exitCode == 0, error);
         Assert.Contains("B cannot be told from A on this file", output);
         Assert.Contains("0.7 missing", output);
+        Assert.Matches(@"ECE \(lower is better\) *│ 0\.\d{4} │ 0\.\d{4} │ 0\.0000 ", output);
+        Assert.Contains("coverage where both offer sets", output);
         PlotFile.AssertIsFigure(_directory.PathOf("figures"), "comparison");
     }
 

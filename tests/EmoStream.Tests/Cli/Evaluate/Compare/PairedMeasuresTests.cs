@@ -33,6 +33,35 @@ public sealed class PairedMeasuresTests
     }
 
     [Fact]
+    public void Of_BinsAndSets_IsWhatIsComputedByHand()
+    {
+        // Confidences .75 and .5 in two dialogues: A is right with both, B with none. Sets: A's hold the truth once, B's twice;
+        // the third utterance has one of A alone.
+        List<Prediction> a = [Predictions.Of(0, [.75f, .25f, 0], 0, 0, set: [0]), Predictions.Of(1, [0, .5f, .5f], 1, 0, set: [2]), Predictions.Of(1, [0, 1, 0], 1, 1, set: [1])];
+        List<Prediction> b = [Predictions.Of(0, [.25f, .75f, 0], 0, 0, set: [1, 0]), Predictions.Of(1, [.5f, .5f, 0], 1, 0, set: [0, 1]), Predictions.Of(1, [0, 1, 0], 1, 1)];
+
+        var paired = PairedMeasures.Of(a, b, 3)!;
+
+        Assert.Equal((.75 / 3, 1.25 / 3), (paired.Ece.A, paired.Ece.B));
+        Assert.Equal(.5 / 3, paired.Ece.Value, 12);
+        Assert.Equal((.5, 1), (paired.Coverage!.A, paired.Coverage.B));
+        // Resamples: the first dialogue alone, both, the second alone.
+        Assert.Equal([0, 1], paired.Coverage.Interval!);
+        Assert.Equal([0, .5], paired.Ece.Interval!);
+    }
+
+    [Fact]
+    public void Of_SetsInOneDialogueOfTwo_LeavesResamplesWithoutThemOut()
+    {
+        List<Prediction> With(int[] set) => [Predictions.Of(0, [1, 0, 0], 0, 0, set: set), Predictions.Of(0, [1, 0, 0], 1, 0)];
+
+        var paired = PairedMeasures.Of(With([1]), With([0]), 3)!;
+
+        Assert.Equal([1, 1], paired.Coverage!.Interval!);
+        Assert.Null(PairedMeasures.Of(With([1]), Made([0, 0, 0], [0, 0, 0]), 3)!.Coverage);
+    }
+
+    [Fact]
     public void Of_ConstantAdvantageInDialoguesOfVeryDifferentDifficulty_HasANarrowInterval()
     {
         // Ten dialogues from hopeless to easy, ten utterances each; B gets exactly one more right in every one.
