@@ -54,7 +54,16 @@ internal static class CommandTree
             return ExitCode.Usage;
         }
 
-        return await parsed.InvokeAsync(configuration);
+        try
+        {
+            return await parsed.InvokeAsync(configuration);
+        }
+        catch (Exception e) when (InputException.IsOfFiles(e))
+        {
+            // Files that the user named were complained about by name: what is left is mostly standard output, full or closed.
+            terminal.Fail($"writing the result failed: {e.Message}");
+            return ExitCode.Failure;
+        }
     }
 
     private static IEnumerable<string> PathTo(CommandResult command)
@@ -66,7 +75,8 @@ internal static class CommandTree
         {
             try
             {
-                return await run(parsed, cancellationToken);
+                // System.CommandLine listens to Ctrl+C and SIGTERM once the action is pending, not before.
+                return await Task.Run(() => run(parsed, cancellationToken), cancellationToken);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -77,7 +87,7 @@ internal static class CommandTree
                 terminal.Fail(e.Message);
                 return ExitCode.Failure;
             }
-            catch (Exception e)
+            catch (Exception e) when (!InputException.IsOfFiles(e))
             {
                 // Ours to mend: whoever reports it needs the trace.
                 terminal.Fail($"unexpected {e.GetType().Name}: {e.Message}");

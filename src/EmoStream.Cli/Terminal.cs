@@ -57,6 +57,7 @@ internal sealed class Terminal
             console.Profile.Width = RedirectedWidth;
         }
 
+        console.Pipeline.Attach(new ControlCharacters());
         return console;
     }
 }

@@ -12,6 +12,9 @@ internal sealed class Conversation
     /// <summary>In order of first appearance.</summary>
     public IReadOnlyList<Turn> Turns => _turns;
 
+    /// <summary>Lines that bring an utterance again: left out, as the stream does with what is delivered twice.</summary>
+    public int Repeated { get; private set; }
+
     /// <summary>Gathers a file by conversation.</summary>
     /// <exception cref="InputException">A line is unusable: a score over part of a file would not be the file's score.</exception>
     public static IReadOnlyCollection<Conversation> Gather(InputFile file) => Gather(file.Lines(), file.Path);
@@ -56,6 +59,9 @@ internal sealed class Conversation
             case UtteranceKind.Utterance or UtteranceKind.Revision when !known:
                 _places.Add(e.UtteranceId, _turns.Count);
                 _turns.Add(new(line));
+                break;
+            case UtteranceKind.Utterance:
+                Repeated++;
                 break;
         }
     }

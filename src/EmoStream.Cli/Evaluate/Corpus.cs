@@ -40,7 +40,6 @@ internal sealed class Corpus
         var encodedRows = new List<(Row Row, RowInput Input)>();
         foreach (var conversation in conversations)
         {
-            cancellationToken.ThrowIfCancellationRequested();
             var speakers = new Dictionary<string, int>();
             var rows = new Row[conversation.Turns.Count];
             for (var i = 0; i < rows.Length; i++)
@@ -59,15 +58,17 @@ internal sealed class Corpus
                     LineRules.Check(path, turn.Line, model);
                     encodedRows.Add((rows[i], Input(turn.Line)));
                 }
+
+                if (encodedRows.Count >= RowsPerBatch)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    Encode(scorer, encodedRows);
+                    encoded(encodedRows.Count);
+                    encodedRows.Clear();
+                }
             }
 
-            dialogues.Add(new Dialogue(rows, speakers.Count));
-            if (encodedRows.Count >= RowsPerBatch)
-            {
-                Encode(scorer, encodedRows);
-                encoded(encodedRows.Count);
-                encodedRows.Clear();
-            }
+            dialogues.Add(new Dialogue(rows, speakers.Count, conversation.Repeated));
         }
 
         Encode(scorer, encodedRows);
@@ -104,7 +105,10 @@ internal sealed class Corpus
 }
 
 /// <summary>One conversation of the corpus.</summary>
-internal sealed record Dialogue(IReadOnlyList<Row> Rows, int Speakers);
+/// <param name="Rows">Its utterances, in order.</param>
+/// <param name="Speakers">How many speak.</param>
+/// <param name="Repeated">Lines that bring an utterance again, which are no rows.</param>
+internal sealed record Dialogue(IReadOnlyList<Row> Rows, int Speakers, int Repeated);
 
 /// <summary>One utterance: its line, and what the model gets of it.</summary>
 internal sealed class Row

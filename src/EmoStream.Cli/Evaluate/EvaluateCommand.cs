@@ -41,7 +41,7 @@ internal static class EvaluateCommand
             of it, with everything else removed from their conversations; missing rates drop modalities by a fixed rule.
             Vectors in the file count only when --features names their space; features.text then stands for the text.
 
-            JSON: {bundle, conversations, utterances, unlabelled, unscorable, availability, absent, weightedF1, macroF1, accuracy,
+            JSON: {bundle, conversations, utterances, unlabelled, unscorable, repeated, availability, absent, weightedF1, macroF1, accuracy,
               perClass: {LABEL: {precision, recall, f1, support}}, labels, confusion,
               calibration: {ece, nll, brier, coverage, setSize, offered, bins}, nominalCoverage, intervals: {weightedF1: [low, high],
               macroF1, accuracy}, provisional, subsets: {"text+audio": {utterances, weightedF1, macroF1, accuracy, calibration,
@@ -61,6 +61,11 @@ internal static class EvaluateCommand
         });
         command.Run(terminal, (parsed, cancellationToken) =>
         {
+            if (parsed.GetValue(predictions) is { } written)
+            {
+                OutputFiles.Check("--predictions", written, parsed.GetRequiredValue(file));
+            }
+
             var run = new EvaluationRun(terminal, parsed.GetRequiredValue(file), FeatureSpaces.Parse(parsed.GetValue(features)), cancellationToken);
             if (parsed.GetValue(compare) is [var a, var b])
             {
@@ -100,8 +105,9 @@ internal static class EvaluateCommand
         var evaluation = run.Evaluate(bundle);
         if (predictions is not null)
         {
-            OutputFiles.Write(predictions, writer =>
+            OutputFiles.Write(predictions, stream =>
             {
+                using var writer = new StreamWriter(stream);
                 foreach (var prediction in evaluation.Whole)
                 {
                     writer.WriteLine(JsonSerializer.Serialize(PredictionLine.From(prediction, evaluation), EvaluateJson.Default.PredictionLine));

@@ -17,28 +17,27 @@ internal sealed class Evaluator(OnnxScorer scorer, Corpus corpus, Action<int> sc
     public List<Prediction> Final(Func<Row, int> keep, Func<Row, bool> counts, bool diagnose = false) => Score(keep, diagnose, dialogue =>
     {
         var rows = corpus.Dialogues[dialogue].Rows;
-        int[] wanted = [.. Enumerable.Range(0, rows.Count).Where(i => (keep(rows[i]) & rows[i].Available) != 0 && counts(rows[i]))];
-        return [new Part(dialogue, 0, new() { Rows = [.. rows.Select(row => row.Keep(keep(row)))], Scored = wanted })];
+        return Enumerable.Range(0, rows.Count)
+            .Where(i => (keep(rows[i]) & rows[i].Available) != 0 && counts(rows[i]))
+            .Chunk(Corpus.RowsPerBatch)
+            .Select(wanted => Cut(dialogue, wanted, corpus.Model.LookAhead, keep));
     });
 
     /// <summary>Scores every utterance as the stream does when it has just arrived: the window before it, nothing after.</summary>
     public List<Prediction> Provisional() => Score(row => row.Available, diagnose: false, dialogue =>
     {
         var rows = corpus.Dialogues[dialogue].Rows;
-        return Enumerable.Range(0, rows.Count).Where(i => rows[i].Available != 0).Select(i =>
-        {
-            var start = Math.Max(0, i - corpus.Model.Window);
-            return new Part(dialogue, start, new() { Rows = [.. rows.Take(start..(i + 1)).Select(row => row.Keep(row.Available))], Scored = [i - start] });
-        });
+        return Enumerable.Range(0, rows.Count).Where(i => rows[i].Available != 0).Select(i => Cut(dialogue, [i], lookAhead: 0, row => row.Available));
     });
 
     private List<Prediction> Score(Func<Row, int> keep, bool diagnose, Func<int, IEnumerable<Part>> parts)
     {
         var predictions = new List<Prediction>();
-        foreach (var batch in Batches())
+        foreach (var batch in Batches(Enumerable.Range(0, corpus.Dialogues.Count).SelectMany(parts)))
         {
-            Score([.. batch.SelectMany(parts)], keep, diagnose, predictions);
-            scored(batch.Sum(dialogue => corpus.Dialogues[dialogue].Rows.Count));
+            cancellationToken.ThrowIfCancellationRequested();
+            Score(batch, keep, diagnose, predictions);
+            scored(batch.Sum(part => part.Request.Scored.Length));
         }
 
         return predictions;
@@ -60,19 +59,32 @@ internal sealed class Evaluator(OnnxScorer scorer, Corpus corpus, Action<int> sc
         }
     }
 
-    private IEnumerable<List<int>> Batches()
+    /// <summary>The rows that the wanted ones depend on: a long conversation is scored in parts, and can be stopped between them.</summary>
+    private Part Cut(int dialogue, int[] wanted, int lookAhead, Func<Row, int> keep)
     {
-        var (batch, rows) = (new List<int>(), 0);
-        for (var dialogue = 0; dialogue < corpus.Dialogues.Count; dialogue++)
+        var rows = corpus.Dialogues[dialogue].Rows;
+        var (start, end) = (Math.Max(0, wanted[0] - corpus.Model.Window), Math.Min(rows.Count, wanted[^1] + lookAhead + 1));
+        return new(dialogue, start, new() { Rows = [.. rows.Take(start..end).Select(row => row.Keep(keep(row)))], Scored = Array.ConvertAll(wanted, i => i - start) });
+    }
+
+    private static IEnumerable<Part[]> Batches(IEnumerable<Part> parts)
+    {
+        var (batch, rows) = (new List<Part>(), 0);
+        foreach (var part in parts)
         {
-            batch.Add(dialogue);
-            rows += corpus.Dialogues[dialogue].Rows.Count;
-            if (rows >= Corpus.RowsPerBatch || dialogue == corpus.Dialogues.Count - 1)
+            batch.Add(part);
+            rows += part.Request.Scored.Length;
+            if (rows >= Corpus.RowsPerBatch)
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                yield return batch;
-                (batch, rows) = ([], 0);
+                yield return [.. batch];
+                batch.Clear();
+                rows = 0;
             }
+        }
+
+        if (batch.Count > 0)
+        {
+            yield return [.. batch];
         }
     }
 

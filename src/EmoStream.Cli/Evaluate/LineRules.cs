@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using EmoStream.Cli.Input;
 using EmoStream.Contracts;
 using EmoStream.Contracts.Events;
@@ -8,6 +10,8 @@ namespace EmoStream.Cli.Evaluate;
 /// <summary>What a file and its options must satisfy for one model: nothing that a line brings is dropped in silence.</summary>
 internal static class LineRules
 {
+    private const int LabelWidth = 40;
+
     private static readonly HashSet<string> Everything = [.. Modality.All];
 
     /// <summary>Checks the option <c>--features</c> against the models, before anything is read.</summary>
@@ -45,7 +49,8 @@ internal static class LineRules
     {
         if (line.Label is { } label && !model.Labels.Contains(label))
         {
-            throw new InputException($"{path} line {line.Number}: unknown label '{label}'; the bundle knows {string.Join(", ", model.Labels)}.");
+            // Useful to whoever owns the file: as JSON writes it, and no more than a label can be.
+            throw new InputException($"{path} line {line.Number}: unknown label '{Readable.Cut(JsonEncodedText.Encode(label, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString(), LabelWidth)}'; the bundle knows {string.Join(", ", model.Labels)}.");
         }
 
         // A vector of the text stands for the text: nothing is encoded.

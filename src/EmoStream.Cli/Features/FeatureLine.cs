@@ -4,24 +4,21 @@ using EmoStream.Cli.Input;
 namespace EmoStream.Cli.Features;
 
 /// <summary>A line to which features are added.</summary>
+/// <param name="Number">Line number in the file, from 1.</param>
 /// <param name="Root">The line as it is.</param>
 /// <param name="Text">What is encoded; blank where nothing was said, which serving takes for an utterance without text.</param>
-internal readonly record struct FeatureLine(JsonElement Root, string Text)
+internal readonly record struct FeatureLine(int Number, JsonElement Root, string Text)
 {
+    /// <summary>What a lone surrogate is, which JSON can write and no text can be.</summary>
+    public const string NotUtf16 = "not JSON: a string is not valid UTF-16";
+
     /// <summary>Reads a JSONL file.</summary>
     /// <exception cref="InputException">A line is no JSON object, or its text is no string: a training set with holes is worse than none.</exception>
     public static IEnumerable<FeatureLine> Read(string path)
-    {
-        var number = 0;
-        foreach (var line in File.ReadLines(path))
-        {
-            number++;
-            if (!string.IsNullOrWhiteSpace(line))
-            {
-                yield return Parse(path, line, number);
-            }
-        }
-    }
+        => Utf8Lines.Read(path).Select(line => Parse(path, line.Text ?? throw Bad(path, line.Number, "not valid UTF-8"), line.Number));
+
+    /// <summary>The complaint about a line.</summary>
+    public static InputException Bad(string path, int number, string reason, Exception? inner = null) => new($"{path} line {number}: {reason}", inner);
 
     private static FeatureLine Parse(string path, string line, int number)
     {
@@ -30,41 +27,52 @@ internal readonly record struct FeatureLine(JsonElement Root, string Text)
             var root = JsonElement.Parse(line);
             if (root.ValueKind != JsonValueKind.Object)
             {
-                throw new InputException($"{path} line {number}: expected a JSON object");
+                throw Bad(path, number, "expected a JSON object");
             }
 
             var hasText = root.TryGetProperty("text", out var text) && text.ValueKind != JsonValueKind.Null;
             if (hasText && text.ValueKind != JsonValueKind.String)
             {
-                throw new InputException($"{path} line {number}: text must be a string");
+                throw Bad(path, number, "text must be a string");
             }
 
-            if (root.TryGetProperty("features", out var features) && features.ValueKind != JsonValueKind.Object)
+            if (root.TryGetProperty("features", out var features) && features.ValueKind is not (JsonValueKind.Object or JsonValueKind.Null))
             {
-                throw new InputException($"{path} line {number}: features must be an object");
+                throw Bad(path, number, "features must be an object");
             }
 
-            return new FeatureLine(root, hasText ? text.GetString()! : "");
+            return new FeatureLine(number, root, hasText ? text.GetString()! : "");
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException e)
         {
-            throw new InputException($"{path} line {number}: not JSON", e);
+            throw Bad(path, number, "not JSON", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw Bad(path, number, NotUtf16, e);
         }
     }
 }
 
 /// <summary>Writes lines with their features added.</summary>
 /// <param name="stream">Where they go.</param>
+/// <param name="path">Where they come from, for complaints.</param>
 /// <param name="space">The feature space of the descriptors; null: token ids are written.</param>
-internal sealed class FeatureLineWriter(Stream stream, string? space)
+internal sealed class FeatureLineWriter(Stream stream, string path, string? space)
 {
+    /// <exception cref="InputException">A line has a string that no text can be.</exception>
     public void Write(ReadOnlySpan<FeatureLine> lines, ReadOnlySpan<Array> encoded)
     {
         for (var i = 0; i < lines.Length; i++)
         {
-            using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+            try
             {
+                using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
                 WriteLine(writer, lines[i], encoded[i]);
+            }
+            catch (InvalidOperationException e)
+            {
+                throw FeatureLine.Bad(path, lines[i].Number, FeatureLine.NotUtf16, e);
             }
 
             stream.WriteByte((byte)'\n');

@@ -47,45 +47,21 @@ internal static class FeaturesCommand
     {
         var encode = Encoder(bundle, tokens, out var encoder);
         using var owner = encoder;
-        if (File.Exists(output) && Behind(output) == Behind(file))
+        OutputFiles.Check("--out", output, file);
+        OutputFiles.Write(output, stream =>
         {
-            throw new InputException($"--out {output}: is the input itself; name another file.");
-        }
-
-        // Under another name until it is whole: a training run must not read half a file.
-        var partial = output + ".partial";
-        try
-        {
-            using (var stream = File.Create(partial))
+            var writer = new FeatureLineWriter(stream, file, tokens ? null : bundle.Manifest.Modalities.First(m => m.Name == Contracts.Modality.Text).FeatureSpace);
+            Progress.Run(terminal, "features", Utf8Lines.Read(file).Count(), report =>
             {
-                var writer = new FeatureLineWriter(stream, tokens ? null : bundle.Manifest.Modalities.First(m => m.Name == Contracts.Modality.Text).FeatureSpace);
-                Progress.Run(terminal, "features", File.ReadLines(file).Count(), report =>
+                foreach (var batch in FeatureLine.Read(file).Chunk(LinesPerBatch))
                 {
-                    foreach (var batch in FeatureLine.Read(file).Chunk(LinesPerBatch))
-                    {
-                        cancellationToken.ThrowIfCancellationRequested();
-                        writer.Write(batch, encode(Array.ConvertAll(batch, line => line.Text)));
-                        report(batch.Length);
-                    }
-                });
-            }
-
-            File.Move(partial, output, overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException(e.Message, e);
-        }
-        finally
-        {
-            if (File.Exists(partial))
-            {
-                File.Delete(partial);
-            }
-        }
+                    cancellationToken.ThrowIfCancellationRequested();
+                    writer.Write(batch, encode(Array.ConvertAll(batch, line => line.Text)));
+                    report(batch.Length);
+                }
+            });
+        });
     }
-
-    private static string Behind(string path) => File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
 
     private static Func<string[], Array[]> Encoder(ModelBundle bundle, bool tokens, out TextEncoder? encoder)
     {

@@ -21,10 +21,9 @@ internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>
         var lines = path.EndsWith(".csv", StringComparison.OrdinalIgnoreCase)
             ? MeldCsvReader.Read(path)
             : ReadJsonLines();
-        using var enumerator = Guard(lines.GetEnumerator);
-        while (Guard(enumerator.MoveNext))
+        foreach (var line in lines)
         {
-            yield return Validate(enumerator.Current);
+            yield return Validate(line);
         }
     }
 
@@ -41,36 +40,13 @@ internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>
     }
 
     private IEnumerable<InputLine> ReadJsonLines()
-    {
-        var number = 0;
-        foreach (var line in File.ReadLines(path))
-        {
-            number++;
-            if (!string.IsNullOrWhiteSpace(line))
-            {
-                yield return JsonLineReader.Read(number, line, featureSpaces);
-            }
-        }
-    }
+        => Utf8Lines.Read(path).Select(line => line.Text is { } text ? JsonLineReader.Read(line.Number, text, featureSpaces) : InputLine.Bad(line.Number, "not valid UTF-8"));
 
     private InputLine Validate(InputLine line)
         => line.Event is { } e && UtteranceEventValidator.Validate(e) is { } error && !IsAllowed(line, error) ? InputLine.Bad(line.Number, error) : line;
 
     /// <summary>An event needs a modality; a line with nothing but a vector of its text has one.</summary>
     private bool IsAllowed(InputLine line, string error) => (line.TextFeatures is not null || !needsModality) && error.StartsWith("no-modality:", StringComparison.Ordinal);
-
-    private T Guard<T>(Func<T> read)
-    {
-        try
-        {
-            return read();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            var reason = e is FileNotFoundException or DirectoryNotFoundException ? "no such file" : Directory.Exists(path) ? "is a directory" : e.Message;
-            throw new InputException($"{path}: {reason}", e);
-        }
-    }
 }
 
 /// <summary>Counts of an input file, and the line after which each conversation is over.</summary>

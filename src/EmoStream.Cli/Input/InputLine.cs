@@ -12,6 +12,3 @@ internal readonly record struct InputLine(int Number, UtteranceEvent? Event, str
 {
     public static InputLine Bad(int number, string error) => new(number, null, null, error);
 }
-
-/// <summary>An input file that cannot be read at all: missing, no access, no such columns.</summary>
-internal sealed class InputException(string message, Exception? inner = null) : Exception(message, inner);

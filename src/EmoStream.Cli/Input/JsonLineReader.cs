@@ -48,7 +48,8 @@ internal static class JsonLineReader
     private static InputLine ReadEvent(int number, string line, JsonElement root)
     {
         var e = UtteranceEventReader.TryRead(Encoding.UTF8.GetBytes(line), contentType: null, out var error);
-        return e is null ? InputLine.Bad(number, error!) : new InputLine(number, e, String(root, "label"), null);
+        // Of several lines only in a record: here the position is the byte.
+        return e is null ? InputLine.Bad(number, error!.Replace(" line 0,", "", StringComparison.Ordinal)) : new InputLine(number, e, String(root, "label"), null);
     }
 
     private static InputLine ReadDataset(int number, JsonElement root, string speaker, IReadOnlyDictionary<string, string>? featureSpaces)

@@ -22,7 +22,7 @@ internal static class MeldCsvReader
         split = split.EndsWith("_sent_emo", StringComparison.OrdinalIgnoreCase) ? split[..^"_sent_emo".Length] : split;
         // Separator is set: a first row full of semicolons must not talk the reader out of commas.
         var options = new CsvReaderOptions { Separator = ',', TrimWhitespace = true, TrackLineNumbers = true };
-        using var csv = CsvReader.Create(Windows1252.Open(path), options);
+        using var csv = CsvReader.Create(InputException.Guard(path, () => Windows1252.Open(path)), options);
         csv.ReadHeader();
         var missing = Columns.Except(csv.Headers).ToList();
         if (missing.Count > 0)

@@ -11,6 +11,7 @@ namespace EmoStream.Testing.Processes;
 /// </summary>
 public sealed class ChildProcess : IAsyncDisposable
 {
+    private const int SigInt = 2;
     private const int SigTerm = 15;
     private const int SigStop = 19;
     private const int SigCont = 18;
@@ -82,6 +83,9 @@ public sealed class ChildProcess : IAsyncDisposable
 
     /// <summary>SIGTERM: asks it to shut down; wait with <see cref="WaitForExitAsync"/>.</summary>
     public void Terminate() => Signal(SigTerm);
+
+    /// <summary>SIGINT: Ctrl+C.</summary>
+    public void Interrupt() => Signal(SigInt);
 
     /// <summary>SIGSTOP: alive for the system, dead for its peers.</summary>
     public void Freeze() => Signal(SigStop);

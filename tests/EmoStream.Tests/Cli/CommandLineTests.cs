@@ -16,6 +16,9 @@ public sealed class CommandLineTests
     [InlineData("replay", "a.jsonl", "--features", "face")]
     [InlineData("replay", "a.jsonl", "--features", "smell=a@1")]
     [InlineData("replay", "a.jsonl", "--conversation-prefix", "{")]
+    [InlineData("replay", "a.jsonl", "--topic", "bad topic!")]
+    [InlineData("replay", "a.jsonl", "--topic", "")]
+    [InlineData("replay", "a.jsonl", "--topic", "..")]
     [InlineData("watch")]
     [InlineData("watch", "c", "--gateway", "not an address")]
     [InlineData("watch", "c", "--after", "-1")]
@@ -106,14 +109,36 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("replay")]
     [InlineData("evaluate")]
-    public async Task Run_DirectoryAsFile_Returns1AndSaysSo(string command)
+    [InlineData("features", "--bundle", "BUNDLE", "--out", "OUT")]
+    public async Task Run_DirectoryAsFile_Returns1AndSaysSo(string command, params string[] options)
     {
         using var directory = new TemporaryDirectory();
+        string[] named = [.. options.Select(option => option switch { "BUNDLE" => CliRun.TinyBundle, "OUT" => directory.PathOf("out.jsonl"), _ => option })];
 
-        var (exitCode, _, error) = await CliRun.RunAsync(command, directory.Root);
+        var (exitCode, _, error) = await CliRun.RunAsync([command, directory.Root, .. named]);
 
         Assert.Equal(1, exitCode);
         Assert.Contains($"{directory.Root}: is a directory", error);
+    }
+
+    [Theory]
+    [InlineData("evaluate", "--json")]
+    [InlineData("evaluate")]
+    [InlineData("diff", "--bundle", "BUNDLE", "--json")]
+    public async Task Run_OutputIsFull_Returns1AndSaysSoInALine(string command, params string[] options)
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "needs /dev/full");
+        using var directory = new TemporaryDirectory();
+        var file = directory.Write("a.jsonl", """{"conversationId":"c","utteranceId":"u1","speaker":"Ana","text":"good","label":"joy"}""");
+        await using var output = new StreamWriter(new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0)) { AutoFlush = true };
+        using var error = new StringWriter();
+        string[] args = [command, file, "--bundle", CliRun.TinyBundle, .. options];
+
+        var exitCode = await EmoStream.Cli.CommandTree.RunAsync(Array.ConvertAll(args, arg => arg == "BUNDLE" ? CliRun.TinyBundle : arg), output, error);
+
+        Assert.Equal(1, exitCode);
+        Assert.StartsWith("error: writing the result failed: No space left on device", error.ToString());
+        Assert.Single(error.ToString().Trim().Split('\n'));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text;
 using ScottPlot;
 using ScottPlot.TickGenerators;
 using SkiaSharp;
@@ -49,12 +50,10 @@ internal static class Chart
     /// <summary>A mark with its 95% interval.</summary>
     public static void Interval(Plot plot, double y, double value, double[]? bounds, Color color)
     {
-        if (bounds is [var low, var high])
-        {
-            var line = plot.Add.Line(low, y, high, y);
-            (line.LineWidth, line.Color) = (3, color.WithAlpha(.5));
-        }
-
+        // Also where it has no length: ScottPlot leaves the pattern of a dashed line on its paint until the next line, and
+        // Skia's SVG complains of a circle with a pattern.
+        var line = plot.Add.Line(bounds?[0] ?? value, y, bounds?[1] ?? value, y);
+        (line.LineWidth, line.Color) = (3, color.WithAlpha(.5));
         plot.Add.Marker(value, y, MarkerShape.FilledCircle, 11, color);
     }
 
@@ -69,8 +68,10 @@ internal static class Chart
     public static void Save(Plot plot, string directory, string name, int width = 820, int height = 520)
     {
         plot.ScaleFactor = 1;
-        plot.SaveSvg(Path.Combine(directory, name + ".svg"), width, height);
+        var svg = Encoding.UTF8.GetBytes(plot.GetSvgXml(width, height));
+        OutputFiles.Write(Path.Combine(directory, name + ".svg"), stream => stream.Write(svg));
         plot.ScaleFactor = 2;
-        plot.SavePng(Path.Combine(directory, name + ".png"), width * 2, height * 2);
+        var png = plot.GetImageBytes(width * 2, height * 2, ImageFormat.Png);
+        OutputFiles.Write(Path.Combine(directory, name + ".png"), stream => stream.Write(png));
     }
 }

@@ -22,6 +22,9 @@ internal sealed record EvaluationReport
     /// <summary>Annotated, but without any modality that the bundle takes: not scored, in no figure.</summary>
     public required int Unscorable { get; init; }
 
+    /// <summary>Lines that bring an utterance again: left out, as when serving.</summary>
+    public required int Repeated { get; init; }
+
     /// <summary>Scored utterances by what they bring.</summary>
     public required IReadOnlyDictionary<string, int> Availability { get; init; }
 
@@ -81,6 +84,7 @@ internal sealed record EvaluationReport
             Utterances = annotated.Count,
             Unlabelled = whole.Count - annotated.Count,
             Unscorable = corpus.Rows.Count(row => row is { Label: >= 0, Available: 0 }),
+            Repeated = corpus.Dialogues.Sum(dialogue => dialogue.Repeated),
             Availability = whole.GroupBy(prediction => prediction.Available).OrderBy(group => group.Key).ToDictionary(group => keys[group.Key], group => group.Count()),
             Absent = [.. names.Where((_, m) => (corpus.Brought & (1 << m)) == 0)],
             WeightedF1 = measures.WeightedF1,

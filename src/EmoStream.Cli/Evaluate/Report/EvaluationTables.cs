@@ -39,6 +39,11 @@ internal static class EvaluationTables
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[yellow]{r.Unscorable} labelled utterances bring nothing that the bundle takes: they are in no figure[/]");
         }
 
+        if (r.Repeated > 0)
+        {
+            console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[yellow]{r.Repeated} lines bring an utterance again: left out, the first one counts[/]");
+        }
+
         foreach (var modality in r.Absent)
         {
             console.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[yellow]no utterance brings {modality}[/]; a file's vectors count where --features {modality}=SPACE names their space");

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using EmoStream.Tests.Inference;
 
 namespace EmoStream.Tests.Cli.Evaluate;
 
@@ -102,6 +103,62 @@ public sealed class EvaluateCommandTests : IDisposable
 
         Assert.Equal(1, exitCode);
         Assert.Contains("dev.jsonl line 2: unknown label 'hunger'", error);
+    }
+
+    [Fact]
+    public async Task Evaluate_UnknownLabelWithControlCharacters_IsShownAsJsonWritesItAndCut()
+    {
+        var lines = Lines(2);
+        lines[1] = lines[1].Replace($"\"label\":\"{_labels[1]}\"", $"\"label\":\"gl\\nad\\u001b[31m{new string('x', 100)}\"");
+
+        var (exitCode, _, error) = await CliRun.RunAsync("evaluate", _directory.Write("dev.jsonl", lines), "--bundle", CliRun.TinyBundle);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("""line 2: unknown label 'gl\nad\u001B[31mxx""", error, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("x…';", error);
+        Assert.DoesNotContain(new string('x', 40), error);
+    }
+
+    [Fact]
+    public async Task Evaluate_LabelOfTheBundleWithAnEscape_IsShownAndNotSent()
+    {
+        var bundle = TinyBundle.Copy(manifest => manifest["labels"]![1] = "a\u001b[31m");
+
+        var (exitCode, output, error) = await CliRun.RunAsync("evaluate", _directory.Write("dev.jsonl", Lines(1)), "--bundle", bundle);
+
+        Assert.True(exitCode == 0, error);
+        Assert.Contains("a\u241b[31m", output);
+        Assert.DoesNotContain('\u001b', output);
+    }
+
+    [Fact]
+    public async Task Evaluate_UtteranceTwice_IsCountedOnceAndSaid()
+    {
+        var file = _directory.Write("dev.jsonl", [.. Lines(5), Lines(5)[4]]);
+
+        var json = (await CliRun.RunAsync("evaluate", file, "--bundle", CliRun.TinyBundle, "--json")).Output;
+        var tables = (await CliRun.RunAsync("evaluate", file, "--bundle", CliRun.TinyBundle)).Output;
+
+        var report = JsonElement.Parse(json);
+        Assert.Equal((5, 1), (report.GetProperty("utterances").GetInt32(), report.GetProperty("repeated").GetInt32()));
+        Assert.Contains("1 lines bring an utterance again", tables);
+    }
+
+    [Fact]
+    public async Task Evaluate_PredictionsAreTheInput_IsRefusedAndKeepsIt()
+    {
+        var file = _directory.Write("dev.jsonl", Lines(3));
+        var before = File.ReadAllText(file);
+        File.CreateSymbolicLink(_directory.PathOf("link"), file);
+
+        foreach (var predictions in (string[])[file, _directory.PathOf("link")])
+        {
+            var (exitCode, _, error) = await CliRun.RunAsync("evaluate", file, "--bundle", CliRun.TinyBundle, "--predictions", predictions);
+
+            Assert.Equal(1, exitCode);
+            Assert.Contains($"--predictions {predictions}: is the input itself", error);
+            Assert.Equal(before, File.ReadAllText(file));
+        }
     }
 
     [Fact]

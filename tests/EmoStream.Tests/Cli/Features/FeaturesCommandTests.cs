@@ -72,17 +72,58 @@ public sealed class FeaturesCommandTests : IDisposable
     [InlineData("{", "line 2: not JSON")]
     [InlineData("[]", "line 2: expected a JSON object")]
     [InlineData("""{"text":1}""", "line 2: text must be a string")]
+    [InlineData("""{"text":"a","features":[1]}""", "line 2: features must be an object")]
+    [InlineData("""{"text":"a","utteranceId":"\ud800"}""", "line 2: not JSON: a string is not valid UTF-16")]
+    [InlineData("""{"text":"a","\ud800":1}""", "line 2: not JSON: a string is not valid UTF-16")]
+    [InlineData("""{"text":"\ud800"}""", "line 2: not JSON: a string is not valid UTF-16")]
     public async Task Features_BadLine_NamesItAndLeavesNoFile(string bad, string expected)
     {
         var (exitCode, _, error) = await CliRun.RunAsync("features", _directory.Write("in.jsonl", Line, bad), "--bundle", CliRun.TinyBundle, "--out", _directory.PathOf("out.jsonl"));
 
         Assert.Equal(1, exitCode);
         Assert.Contains(expected, error);
+        Assert.DoesNotContain("unexpected", error);
         Assert.Equal(["in.jsonl"], Directory.GetFiles(_directory.Root).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public async Task Features_LineIsNotUtf8_NamesIt()
+    {
+        var input = _directory.PathOf("in.jsonl");
+        File.WriteAllBytes(input, [.. "{\"text\":\"good\"}\n{\"text\":\""u8, 0xFF, 0xFE, 0x80, .. "\"}\n"u8]);
+
+        var (exitCode, _, error) = await CliRun.RunAsync("features", input, "--bundle", CliRun.TinyBundle, "--out", _directory.PathOf("out.jsonl"));
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("in.jsonl line 2: not valid UTF-8", error);
+    }
+
+    [Fact]
+    public async Task Features_NullFeatures_AreNone()
+    {
+        var output = _directory.PathOf("out.jsonl");
+
+        var (exitCode, _, error) = await CliRun.RunAsync("features", _directory.Write("in.jsonl", """{"text":"good","features":null}"""), "--bundle", CliRun.TinyBundle, "--out", output);
+
+        Assert.True(exitCode == 0, error);
+        Assert.Equal(Dimension(), JsonElement.Parse(File.ReadAllText(output)).GetProperty("features").GetProperty("text").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Features_InputNamedAsATemporaryFileMayBe_IsKept()
+    {
+        var input = _directory.Write("q.jsonl.partial", Line);
+
+        var (exitCode, _, error) = await CliRun.RunAsync("features", input, "--bundle", CliRun.TinyBundle, "--out", _directory.PathOf("q.jsonl"));
+
+        Assert.True(exitCode == 0, error);
+        Assert.Equal(Line, File.ReadLines(input).Single());
+        Assert.Single(File.ReadLines(_directory.PathOf("q.jsonl")));
     }
 
     [Theory]
     [InlineData("in.jsonl", "is the input itself")]
+    [InlineData("", "is a directory")]
     [InlineData("missing/out.jsonl", "missing")]
     public async Task Features_UnusableOutput_SaysSoAndKeepsTheInput(string output, string expected)
     {

@@ -64,6 +64,27 @@ public sealed class InputFileTests : IDisposable
     }
 
     [Fact]
+    public void Lines_NotUtf8_SaysSoOfThatLineAloneAndTakesAByteOrderMark()
+    {
+        var path = _directory.PathOf("a.jsonl");
+        var line = System.Text.Encoding.UTF8.GetBytes(Dataset.Replace("Hi.", "Oh – là."));
+        File.WriteAllBytes(path, [0xEF, 0xBB, 0xBF, .. line, (byte)'\n', (byte)'"', 0xFF, 0xFE, 0x80, (byte)'"', (byte)'\r', (byte)'\n', .. line]);
+
+        var lines = new InputFile(path).Lines().ToList();
+
+        Assert.Equal([(1, null), (2, "not valid UTF-8"), (3, null)], lines.Select(read => (read.Number, read.Error)));
+        Assert.Equal(["Oh – là.", null, "Oh – là."], lines.Select(read => read.Event?.Text));
+    }
+
+    [Fact]
+    public void Lines_WrongTypeInAnEvent_GivesTheByteAndNoLineOfItsOwn()
+    {
+        var error = Assert.Single(Read("""{"conversationId":"c","utteranceId":"u","speaker":5,"text":"x"}""")).Error!;
+
+        Assert.Matches(@"^wrong-type: \$\.speaker at byte \d+$", error);
+    }
+
+    [Fact]
     public void Plan_SeveralConversations_KnowsWhereEachEndsAndWhichEndsItself()
     {
         var path = _directory.Write("a.jsonl", Dataset, Dataset.Replace("\"c\"", "\"d\""), Event, "{", End);
