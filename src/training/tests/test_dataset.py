@@ -28,7 +28,7 @@ def test_rows_group_by_conversation_in_order(tmp_path, describe):
     ({**OTHER, "conversationId": ""}, "conversationId"), ({**OTHER, "tokens": []}, "tokens"), ({**OTHER, "speaker": 3}, "speaker"),
     (GOOD, "the same utterance of the same conversation as line 1"),
     ({**OTHER, "label": " "}, "a label must not be empty"), ({**OTHER, "label": " calm"}, "blanks around it"), ({**OTHER, "featureSpaces": {"text": "text/other@1"}}, "features.text are of text/other@1"),
-    *(({**OTHER, "kind": k}, f"is a {k}: expected the final text") for k in ("revision", "retraction", "end")),
+    *(({**OTHER, "kind": k}, f"is a '{k}': expected the final text") for k in ("revision", "retraction", "end")),
     ({**OTHER, "kind": 1}, "kind must be a string"),
 ])
 def test_bad_line_names_file_and_line(tmp_path, describe, bad, message):
