@@ -31,7 +31,7 @@ def test_rows_group_by_conversation_in_order(tmp_path, describe):
     *(({**OTHER, "kind": k}, f"is a '{k}': expected the final text") for k in ("revision", "retraction", "end")),
     ({**OTHER, "kind": 1}, "kind must be a string"), ({**OTHER, "utteranceId": "\ud800"}, "utteranceId holds half a surrogate pair"),
     *(({**OTHER, "label": x}, "control characters") for x in ("gl\nad", "a\x1b[31m", "a\x85b")),
-    ("[" * 100_000, "nested too deeply"), ('{"index":' + "9" * 5000 + "}", "thousands of digits"),
+    pytest.param("[" * 100_000, "nested too deeply", id="nested"), pytest.param('{"index":' + "9" * 5000 + "}", "thousands of digits", id="digits"),
     ({**OTHER, "features": {"text": [1, 10**400]}}, "does not fit float16"),
 ])
 def test_bad_line_names_file_and_line(tmp_path, describe, bad, message):
