@@ -2,25 +2,27 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Callable, Iterator
 
 from .errors import UserError
 from .experiments.arguments import add_command as add_experiment
 
-SEED = dict(type=int, default=1, metavar="N", help="seed of everything random (default: 1)")
 DEVICE = dict(default="auto", metavar="NAME", help="auto, cpu or cuda (default: auto: CUDA where torch sees it)")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
     try:
-        import torch  # here, so that --help answers at once
+        options = _parser().parse_args(arguments)
+        with _interrupts_later():
+            import torch  # here, so that --help answers at once
 
-        torch.set_num_threads(options.threads)
-        torch.set_flush_denormal(True)
-        from . import commands
-
+            torch.set_num_threads(options.threads)
+            torch.set_flush_denormal(True)
+            from . import commands
         getattr(commands, options.command)(options)
         return 0
     except (UserError, OSError) as e:
@@ -29,6 +31,19 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("cancelled; the same command resumes from the last checkpoint", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Ctrl+C waits for the end of the block: torch's import would make an error of its own of it."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
                "  python3 -m emostream_training train --data features.jsonl --encoder infra/models/general --out run\n"
                "  python3 -m emostream_training bundle --run run --out my-bundle\n"
                "With an encoder of your own: finetune, encoder, `emostream features` (C#), train, bundle; see README.md.")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of torch; one is fastest for small models (default: 1)")
+    parser.add_argument("--threads", type=_whole(1, 1024), default=1, metavar="N", help="threads of torch; one is fastest for small models (default: 1)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, help: str, example: str, *arguments: tuple[str, dict]) -> None:
@@ -51,14 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     def path(help: str, required: bool = True) -> dict:
         return dict(type=Path, required=required, metavar="PATH", help=help)
 
+    seed = dict(type=_whole(0, 2**32 - 1), default=1, metavar="N", help="seed of everything random (default: 1)")
     config = "TOML file with the tables this command reads; see configs/"
     command("finetune", "Fine-tune a text encoder on labelled texts; resumes when --out holds a checkpoint.",
             "finetune --config configs/meld.toml --data train.tokens.jsonl --dev dev.tokens.jsonl --encoder minilm --out run/text",
             ("--config", path(config)),
             ("--data", path("training texts with `tokens`, JSON Lines")), ("--dev", path("held-out texts with `tokens`")),
             ("--encoder", path("where to start: a Hugging Face encoder directory (BERT, RoBERTa, XLM-RoBERTa, DeBERTa v2/v3), or encoder.pt of an earlier run")),
-            ("--out", path("directory of the run: encoder.pt, train.csv, dev.csv, checkpoint.pt")), ("--seed", SEED),
-            ("--epochs", dict(type=int, metavar="N", help="instead of the configuration's")),
+            ("--out", path("directory of the run: encoder.pt, train.csv, dev.csv, checkpoint.pt")), ("--seed", seed),
+            ("--epochs", dict(type=_whole(1), metavar="N", help="instead of the configuration's")),
             ("--device", DEVICE))
     command("encoder", "Export an encoder as a bundle that only encodes, for `emostream features --bundle`.",
             "encoder --config configs/meld.toml --encoder run/text/encoder.pt --vocabulary minilm/vocab.txt --out run/encoder",
@@ -66,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
             ("--encoder", path("a Hugging Face encoder directory, or encoder.pt of a run")),
             ("--vocabulary", path("directory with the encoder's tokenizer files, or vocab.txt of a BERT (default: --encoder)", required=False)),
             ("--space", dict(metavar="NAME@N", help="name of the descriptors' vector space (default: that of text in [dataset])")),
-            ("--max-tokens", dict(type=int, default=128, metavar="N", help="longest text in tokens (default: 128)")),
+            ("--max-tokens", dict(type=_whole(3), default=128, metavar="N", help="longest text in tokens (default: 128)")),
             ("--weights", dict(default="int8", metavar="KIND", help="how matrices are stored: int8 or float32 (default: int8)")),
             ("--out", path("directory of the bundle")))
     command("train", "Train the context model on features; resumes when --out holds a checkpoint.",
@@ -79,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
             ("--held-out", dict(type=_share, default=0.2, metavar="SHARE",
                                 help="share of the conversations that is held out without --dev, drawn by --seed (default: 0.2)")),
             ("--config", path(config + " (default: labels and modalities are those of the data)", required=False)),
-            ("--out", path("directory of the run: context.pt, run.json, log.csv, checkpoint.pt")), ("--seed", SEED),
+            ("--out", path("directory of the run: context.pt, run.json, log.csv, checkpoint.pt")), ("--seed", seed),
             ("--device", DEVICE))
     command("bundle", "Export the context model, calibrate on the held-out dialogues and write the bundle that serves.",
             "bundle --run run --out my-bundle",
@@ -90,6 +106,16 @@ def _parser() -> argparse.ArgumentParser:
             ("--logits", path("also write the held-out logits: a JSON object from utteranceId to a list", required=False)))
     add_experiment(commands)
     return parser
+
+
+def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        value = int(text)
+        if value < low or high is not None and value > high:
+            raise argparse.ArgumentTypeError(f"must be {low} {'or more' if high is None else f'to {high}'}")
+        return value
+
+    return number
 
 
 def _share(text: str) -> float:

@@ -3,11 +3,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterator
 
+from . import checkpoint
 from .assess import calibrate, choose_look_ahead
+from .config import check_ranges, number
 from .context import ContextModel
 from .dataset import Description, Dialogue
 from .errors import UserError
@@ -20,6 +25,10 @@ from .predict import predict
 from .tokenizer import read_tokenizer
 
 ENCODER, CONTEXT = "text-encoder.onnx", "context.onnx"
+MANIFEST, CARD = "manifest.json", "README.md"
+NAME, NUMBER = "[a-z0-9][a-z0-9._-]{0,63}", "(0|[1-9][0-9]*)"
+MAX_TOKENS = 8_192
+VERSION = rf"{NUMBER}\.{NUMBER}\.{NUMBER}(-[0-9A-Za-z.-]+)?"
 
 
 @dataclass(frozen=True)
@@ -30,12 +39,61 @@ class BundleOptions:
     version: str
     description: str
     license: str
-    coverage: float = 0.9
+    coverage: float = number(0.9, 0.01, 0.99)
     calibrate: bool = True  # false: probabilities as the model says them, and no sets of labels
     purpose: str = ""  # markdown for the model card, as are the next three
     limits: str = ""
     measured: str = ""
     again: str = ""
+
+    def __post_init__(self):
+        """What the product asks of a manifest."""
+        check_ranges(self)
+        for key, pattern, wanted in (("name", NAME, "1 to 64 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit"),
+                                     ("version", VERSION, "a semantic version such as 1.0.0"), ("license", r"(?s).*\S.*", "a licence's name")):
+            if not re.fullmatch(pattern, getattr(self, key)):
+                raise UserError(f"{key} must be {wanted}, not {getattr(self, key)!r}")
+
+
+@contextmanager
+def replacing(out: Path) -> Iterator[Path]:
+    """An empty directory beside `out` to write a bundle into; at the end it takes the place of the bundle that lies there.
+
+    Whatever fails in between leaves the old one. A kill between the two renames leaves it under another name, from where
+    the next call brings it back. What lies beside the old bundle's own files, such as a licence, is kept.
+    """
+    out = out.resolve()
+    made, old = (out.with_name(f".{out.name}.{state}") for state in ("partial", "replaced"))
+
+    def settle() -> None:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        for left in (made, old):
+            shutil.rmtree(left, ignore_errors=True)
+
+    settle()
+    kept = _others(out)
+    made.mkdir(parents=True)
+    try:
+        yield made
+        for path in kept:
+            if not (made / path.name).exists():
+                (shutil.copytree if path.is_dir() else shutil.copy2)(path, made / path.name)
+        if out.exists():
+            out.rename(old)
+        made.rename(out)
+    finally:
+        settle()
+
+
+def _others(out: Path) -> list[Path]:
+    """What lies in the directory of a bundle and is not of it; a directory of other things is refused."""
+    if not out.exists() or out.is_dir() and not any(out.iterdir()):
+        return []
+    if not (out / MANIFEST).is_file():
+        raise UserError(f"{out}: holds no bundle that could be replaced; give another --out")
+    own = {MANIFEST, CARD, *(name.split("/")[0] for name in read_manifest(out)["files"])}
+    return [path for path in out.iterdir() if path.name not in own]
 
 
 def sha256(path: Path) -> str:
@@ -46,21 +104,21 @@ def write_encoder_bundle(encoder: Encoder, vocabulary: Path, space: str, license
                          weights: str, out: Path, training: dict | None = None) -> dict:
     """A bundle without a context model: enough for `emostream features`, which training starts from."""
     tokenizer = read_tokenizer(encoder.config, vocabulary)
-    if not 3 <= max_tokens <= encoder.config.max_position_embeddings:
-        raise UserError(f"--max-tokens must be 3 to {encoder.config.max_position_embeddings}")
-    out.mkdir(parents=True, exist_ok=True)
-    export_encoder(encoder, out / ENCODER, max_tokens, weights)
-    for file, source in tokenizer.files.items():
-        if source.resolve() != (out / file).resolve():
-            shutil.copyfile(source, out / file)
+    longest = min(encoder.config.max_position_embeddings, MAX_TOKENS)
+    if not 3 <= max_tokens <= longest:
+        raise UserError(f"--max-tokens must be 3 to {longest}")
     name, _, version = space.partition("@")
     modality = {"name": "text", "featureSpace": space, "dimension": encoder.dimension,
                 "encoder": {"model": ENCODER, **tokenizer.manifest, "maxTokens": max_tokens}}
-    manifest = {"name": name.replace("/", "-"), "version": f"{version or 0}.0.0", "license": license,
+    manifest = {"name": name.replace("/", "-")[:64], "version": f"{version if re.fullmatch(NUMBER, version) else 0}.0.0", "license": license,
                 "description": "An encoder without a context model, for writing features.", "labels": list(labels),
-                "modalities": [modality], "training": training or {},
-                "files": {f: sha256(out / f) for f in (ENCODER, *tokenizer.files)}}
-    _write(manifest, out)
+                "modalities": [modality], "training": training or {}}
+    with replacing(out) as made:
+        export_encoder(encoder, made / ENCODER, max_tokens, weights)
+        for file, source in tokenizer.files.items():
+            shutil.copyfile(source, made / file)
+        manifest["files"] = {f: sha256(made / f) for f in (ENCODER, *tokenizer.files)}
+        _write(manifest, made)
     return manifest
 
 
@@ -72,9 +130,14 @@ def write_bundle(o: BundleOptions, sources: list[dict], data: list[str], descrip
 
     Without `encoder` every modality, text too, is taken as vectors of its feature space.
     """
-    for source in sources:
-        if set(source) != {"name", "license", "url"}:
-            raise UserError("every [[bundle.sources]] needs name, license and url, and nothing else")
+    def texts(value: object) -> bool:
+        return isinstance(value, list) and all(isinstance(x, str) for x in value)
+
+    if not isinstance(sources, list) or not all(
+            isinstance(s, dict) and set(s) == {"name", "license", "url"} and texts(list(s.values())) for s in sources):
+        raise UserError("every [[bundle.sources]] needs name, license and url as texts, and nothing else")
+    if not texts(data):
+        raise UserError("[bundle] data must be a list of texts")
     encoding = read_manifest(encoder) if encoder else {"modalities": [], "files": {}}
     encoders = {m["name"]: m for m in encoding["modalities"] if m.get("encoder")}
     modalities, used = [], set()
@@ -86,38 +149,36 @@ def write_bundle(o: BundleOptions, sources: list[dict], data: list[str], descrip
             entry["encoder"] = encoders[m.name]["encoder"]
             used |= {v for v in entry["encoder"].values() if isinstance(v, str) and v in encoding["files"]}
         modalities.append(entry)
-    out.mkdir(parents=True, exist_ok=True)
     copied = [name for name in encoding["files"] if name in used]  # a bundle that serves has a context model of its own
     for name in copied:
         if sha256(_need(encoder / name)) != encoding["files"][name]:
             raise UserError(f"{encoder / name}: differs from its manifest")
-        if (encoder / name).resolve() != (out / name).resolve():
-            shutil.copyfile(encoder / name, out / name)
-    export_context(model, out / CONTEXT)
-    seed, made = stored["seed"], encoding.get("training", {}) if encoding["files"] else {}
+    seed, history = stored["seed"], encoding.get("training", {}) if encoding["files"] else {}
     look_ahead, ahead = choose_look_ahead(model, held, seed)
     calibrated, figures = calibrate(model, held, look_ahead, o.coverage, seed)
     if not o.calibrate:
         calibrated = {"temperatures": {}}
-    files = {name: sha256(out / name) for name in [*copied, CONTEXT]}
     manifest = {
         "name": o.name, "version": o.version, "description": o.description, "license": o.license, "sources": sources,
         "labels": list(description.labels), "modalities": modalities,
         "context": {"model": CONTEXT, "window": model.receptive_field, "lookAhead": look_ahead},
         "calibration": calibrated,
-        "training": {"data": data, "seed": seed, "seeds": {**made.get("seeds", {}), "context": seed},
-                     "revision": stored["revision"], **({"encoderRevision": made.get("encoderRevision", made.get("revision"))} if made else {}),
+        "training": {"data": data, "seed": seed, "seeds": {**history.get("seeds", {}), "context": seed},
+                     "revision": stored["revision"], **({"encoderRevision": history.get("encoderRevision", history.get("revision"))} if history else {}),
                      "settings": stored["settings"],
                      "metrics": _rounded({"dev": figures, "devWeightedF1ByLookAhead": ahead})},
-        "files": files,
     }
-    _write(manifest, out)
-    (out / "README.md").write_text(card(manifest, o, {n: (out / n).stat().st_size for n in files}), "utf-8")
+    with replacing(out) as made:
+        for name in copied:
+            shutil.copyfile(encoder / name, made / name)
+        export_context(model, made / CONTEXT)
+        manifest["files"] = {name: sha256(made / name) for name in [*copied, CONTEXT]}
+        _write(manifest, made)
+        (made / CARD).write_text(card(manifest, o, {n: (made / n).stat().st_size for n in manifest["files"]}), "utf-8")
     if logits:
         rows = {u: [round(float(v), 7) for v in row] for d, x in zip(held, predict(model, held, look_ahead))
                 for u, row in zip(d.utterances, x)}
-        logits.parent.mkdir(parents=True, exist_ok=True)
-        logits.write_text(json.dumps(rows), "utf-8")
+        checkpoint.write(logits, json.dumps(rows).encode())
     return manifest
 
 
@@ -128,7 +189,7 @@ def _need(path: Path) -> Path:
 
 
 def _write(manifest: dict, out: Path) -> None:
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (out / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _rounded(value: object) -> object:

@@ -3,11 +3,15 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import os
 import pickle
 import random
+import re
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
 import numpy as np
 import torch
@@ -18,30 +22,41 @@ from .errors import UserError
 
 
 def save(path: Path, **content: object) -> None:
-    """Writes beside the target and renames: a killed process leaves the old file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    torch.save(content, partial)
-    os.replace(partial, path)
+    """As `write`; in memory first, because torch aborts the process when it meets a full disk."""
+    data = io.BytesIO()
+    torch.save(content, data)
+    write(path, data.getbuffer())
 
 
-def write_text(path: Path, text: str) -> None:
-    """The same for a text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write(path: Path, data: bytes | memoryview) -> None:
+    """Writes beside the target and renames: a killed process or a full disk leaves the old file."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, "utf-8")
-    os.replace(partial, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    except OSError as e:
+        raise UserError(f"{path}: cannot be written: {e.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def content_of(path: Path) -> Iterator[None]:
+    """What goes wrong while the content of a checkpoint is put to use is the fault of the file: one line says so."""
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, EOFError, pickle.UnpicklingError) as e:
+        reason = f"lacks {e}" if isinstance(e, KeyError) else " ".join(" ".join(str(e).splitlines()[:2]).split()) or type(e).__name__
+        raise UserError(f"{path}: is no checkpoint, or damaged: {reason}") from None
 
 
 def load(path: Path) -> dict:
     """What `save` wrote: tensors, numbers, texts, lists and dictionaries of them; anything else is refused."""
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
-    try:
-        with _open_zipfile_reader(str(path)) as archive:  # torch.load of 1.13 ignores its pickle_module
-            content = _load(archive, "cpu", plain_pickle, encoding="utf-8")
-    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, EOFError, pickle.UnpicklingError) as e:
-        raise UserError(f"{path}: is no checkpoint, or damaged: {str(e).splitlines()[0] if str(e) else type(e).__name__}") from None
+    with content_of(path), _open_zipfile_reader(str(path)) as archive:  # torch.load of 1.13 ignores its pickle_module
+        content = _load(archive, "cpu", plain_pickle, encoding="utf-8")
     if not isinstance(content, dict):
         raise UserError(f"{path}: is no checkpoint: holds a {type(content).__name__}")
     return content
@@ -52,8 +67,8 @@ def resume(path: Path, made: dict[str, str]) -> dict | None:
     if not path.is_file():
         return None
     content = load(path)
-    stored = content.get("made", {})
-    differs = [part for part in made if stored.get(part) != made[part]]
+    with content_of(path):
+        differs = [part for part in made if content["made"].get(part) != made[part]]
     if differs:
         raise UserError(f"{path}: belongs to another run, made with another {', another '.join(differs)}; use another --out")
     return content
@@ -83,13 +98,18 @@ class CsvLog:
         self.path, self.columns = path, columns
         kept = []
         if resume_at and path.is_file():
-            with open(path, newline="", encoding="utf-8") as f:
-                kept = [r for r in csv.DictReader(f) if int(r["step"]) <= resume_at]
+            with open(path, newline="", encoding="utf-8", errors="replace") as f:
+                kept = [r for r in csv.DictReader(f) if self._until(resume_at, r)]
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w", newline="", encoding="utf-8") as f:
             writer = csv.DictWriter(f, columns)
             writer.writeheader()
             writer.writerows(kept)
+
+    def _until(self, step: int, row: dict) -> bool:
+        """Whether it was written before that step; one that a crash left half written was not."""
+        whole = set(row) == set(self.columns) and None not in row.values()
+        return whole and re.fullmatch("[0-9]{1,18}", row["step"]) is not None and int(row["step"]) <= step
 
     def write(self, **row: object) -> None:
         with open(self.path, "a", newline="", encoding="utf-8") as f:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from .bundle import BundleOptions, write_bundle, write_encoder_bundle
 from .calibration import FEW_DIALOGUES
-from .config import parse, read_toml
+from .config import parse, read_config
 from .context import ContextOptions
-from .dataset import MODALITIES, UNLABELLED, Description, Dialogue, apart, group, read_dialogues, read_utterances
+from .dataset import FEATURE_SPACE, MODALITIES, UNLABELLED, Description, Dialogue, apart, group, read_dialogues, read_utterances
 from .errors import UserError
 from .finetune import FinetuneOptions, choose_device, history_of, revision_of
 from .finetune import finetune as run_finetune
@@ -34,7 +34,7 @@ def _description(config: dict, path: Path) -> Description:
 
 
 def finetune(a: argparse.Namespace) -> None:
-    config = read_toml(a.config)
+    config = read_config(a.config)
     description = _description(config, a.config)
     o = parse(FinetuneOptions, _table(config, "finetune", a.config), f"{a.config}: [finetune]")
     o = replace(o, epochs=a.epochs) if a.epochs else o
@@ -44,19 +44,23 @@ def finetune(a: argparse.Namespace) -> None:
 
 
 def encoder(a: argparse.Namespace) -> None:
-    config = read_toml(a.config)
+    config = read_config(a.config)
     description = _description(config, a.config)
     space = a.space or next((m.feature_space for m in description.modalities if m.name == "text"), None)
     if space is None:
         raise UserError(f"{a.config}: [dataset] describes no text modality; give --space")
-    manifest = write_encoder_bundle(load_encoder(a.encoder), a.vocabulary or a.encoder, space,
-                                    str(_table(config, "bundle", a.config).get("license")), description.labels, a.max_tokens, a.weights,
+    if not FEATURE_SPACE.fullmatch(space):
+        raise UserError(f"--space must be NAME@N, such as text/mine@1, not {space!r}")
+    license = _table(config, "bundle", a.config).get("license")
+    if not isinstance(license, str) or not license.strip():
+        raise UserError(f"{a.config}: [bundle] license must be given as str")
+    manifest = write_encoder_bundle(load_encoder(a.encoder), a.vocabulary or a.encoder, space, license, description.labels, a.max_tokens, a.weights,
                                     a.out, {"seeds": history_of(a.encoder), "revision": revision_of(a.encoder)})
     print(json.dumps({"bundle": str(a.out), "files": manifest["files"]}))
 
 
 def train(a: argparse.Namespace) -> None:
-    config = read_toml(a.config) if a.config else {}
+    config = read_config(a.config) if a.config else {}
     o, sizes, parts = (parse(kind, config.get(name, {}), f"{a.config}: [{name}]")
                        for kind, name in ((TrainOptions, "train"), (ContextOptions, "context"), (LossOptions, "loss")))
     rows = list(read_utterances(a.data))
@@ -94,7 +98,7 @@ def bundle(a: argparse.Namespace) -> None:
     if source is None and any(m.name == "text" for m in description.modalities):
         print("no --encoder, here or in training: the bundle takes vectors of text, no texts", file=sys.stderr)
     if a.config:
-        table = dict(_table(read_toml(a.config), "bundle", a.config))
+        table = dict(_table(read_config(a.config), "bundle", a.config))
         sources, data = table.pop("sources", []), table.pop("data", [])
         words = parse(BundleOptions, table, f"{a.config}: [bundle]")
     else:
@@ -121,7 +125,7 @@ def _spaces(given: list[str]) -> dict[str, str]:
     spaces = {}
     for text in given:
         name, _, space = text.partition("=")
-        if name not in MODALITIES or not re.fullmatch(r"[a-z0-9][a-z0-9._/-]*@[0-9A-Za-z][0-9A-Za-z.-]*", space):
+        if name not in MODALITIES or not FEATURE_SPACE.fullmatch(space):
             raise UserError(f"--features {text}: expected MODALITY=NAME@N, such as audio=audio/mine@1")
         spaces[name] = space
     return spaces

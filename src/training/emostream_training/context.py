@@ -22,6 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .attention import Attention, Layer, Sight, recency
+from .config import check_ranges, number
 from .dataset import Modality
 from .enter import Enter
 from .errors import UserError
@@ -34,32 +35,29 @@ FARTHEST = 512  # rows back or ahead: what the manifest of a bundle may ask of s
 class ContextOptions:
     """The [context] table of a configuration: the parts of the network and their sizes."""
 
-    members: int = 1             # networks whose answers are averaged
-    window: int = 12             # rows back that attention sees; 0: no context
-    look_ahead: int = 3          # most rows ahead that it can be asked to see; training draws 0 to this for every batch
-    layers: int = 1              # attention layers over a modality's own rows; each adds `window` to the receptive field
-    recency: float = 0.0         # how strongly attention prefers near rows at the start of training
-    cross: bool = False          # attention to the other modalities' rows
-    joint: int = 64              # size of the joint space; 0: none, and what is absent is recovered from its own past alone
-    recover: bool = True         # what is absent is stood in for; false: it takes no part
-    adaptive: bool = True        # learned fusion weights; false: all that take part weigh the same
-    absent: str = "token"        # "token": learned; "zero": the mean of the training data, taken for real (a baseline)
-    speaker_window: int = 24     # earlier rows that speaker_relative modalities are compared with; 0: not compared
-    width: int = 128
-    heads: int = 4
-    hidden: int = 256
-    dropout: float = 0.3
-    input_dropout: float = 0.3
+    members: int = number(1, 1, 64)                # networks whose answers are averaged
+    window: int = number(12, 0, FARTHEST)          # rows back that attention sees; 0: no context
+    look_ahead: int = number(3, 0, FARTHEST)       # most rows ahead that it can be asked to see; training draws 0 to this for every batch
+    layers: int = number(1, 1, 64)                 # attention layers over a modality's own rows; each adds `window` to the receptive field
+    recency: float = number(0.0, 0)                # how strongly attention prefers near rows at the start of training
+    cross: bool = False                            # attention to the other modalities' rows
+    joint: int = number(64, 0, 65_536)             # size of the joint space; 0: none, and what is absent is recovered from its own past alone
+    recover: bool = True                           # what is absent is stood in for; false: it takes no part
+    adaptive: bool = True                          # learned fusion weights; false: all that take part weigh the same
+    absent: str = "token"                          # "token": learned; "zero": the mean of the training data, taken for real (a baseline)
+    speaker_window: int = number(24, 0, FARTHEST)  # earlier rows that speaker_relative modalities are compared with; 0: not compared
+    width: int = number(128, 1, 65_536)
+    heads: int = number(4, 1, 65_536)
+    hidden: int = number(256, 1, 65_536)
+    dropout: float = number(0.3, 0, 1)
+    input_dropout: float = number(0.3, 0, 1)
 
     def __post_init__(self):
+        check_ranges(self)
         if self.absent not in ("token", "zero"):
             raise UserError(f"absent must be token or zero, not {self.absent!r}")
-        if min(self.members, self.layers, self.heads) < 1 or self.width % self.heads:
-            raise UserError("members, layers and heads must be positive, width a multiple of heads")
-        if self.look_ahead > FARTHEST:
-            raise UserError(f"look_ahead must be 0 to {FARTHEST}")
-        if min(self.window, self.look_ahead, self.joint, self.speaker_window) < 0:
-            raise UserError("window, look_ahead, joint and speaker_window must not be negative")
+        if self.width % self.heads:
+            raise UserError(f"width must be a multiple of heads, not {self.width} of {self.heads}")
 
 
 class Scores(NamedTuple):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Iterable, Iterator
@@ -24,6 +25,9 @@ from .errors import DataError, UserError
 
 MODALITIES = ("text", "audio", "face", "body")
 TRANSFORMS = ("none", "log")
+FEATURE_SPACE = re.compile(r"[a-z0-9][a-z0-9._/-]*@[0-9A-Za-z][0-9A-Za-z.-]*")  # name@version, as the product's manifests have it
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 UNLABELLED = -1  # the class of a row that is context alone: seen by its neighbours, neither learnt nor scored
 
 
@@ -47,7 +51,7 @@ def read_utterances(path: Path) -> Iterator[Utterance]:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     first: dict[tuple[str, str], int] = {}
-    with open(path, encoding="utf-8") as lines:
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as lines:
         for number, text in enumerate(lines, 1):
             if text.strip():
                 u = _parse(path, number, text)
@@ -59,9 +63,14 @@ def read_utterances(path: Path) -> Iterator[Utterance]:
 
 def _parse(path: Path, number: int, text: str) -> Utterance:
     try:
+        text.encode()  # fails where bytes that are no UTF-8 were read as surrogates
         raw = json.loads(text)
+    except UnicodeEncodeError:
+        raise DataError(path, number, "not valid UTF-8") from None
     except json.JSONDecodeError as e:
         raise DataError(path, number, f"not JSON: {e.msg} at column {e.colno}") from None
+    except (ValueError, RecursionError):
+        raise DataError(path, number, "not JSON: nested too deeply, or a number of thousands of digits") from None
     if not isinstance(raw, dict):
         raise DataError(path, number, "expected a JSON object")
 
@@ -69,10 +78,12 @@ def _parse(path: Path, number: int, text: str) -> Utterance:
         value = raw.get(name, default)
         if value is not None and not isinstance(value, str):
             raise DataError(path, number, f"{name} must be a string")
+        if value and SURROGATE.search(value):
+            raise DataError(path, number, f"{name} holds half a surrogate pair, which is no character")
         return value
 
     if string("kind", None) not in (None, "utterance"):
-        raise DataError(path, number, f"is a {raw['kind']}: expected the final text of every utterance, and nothing else")
+        raise DataError(path, number, f"is a {raw['kind'][:40]!r}: expected the final text of every utterance, and nothing else")
     labels = raw.get("labels", [])
     if not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
         raise DataError(path, number, "labels must be a list of strings")
@@ -86,21 +97,29 @@ def _parse(path: Path, number: int, text: str) -> Utterance:
     if not isinstance(spaces, dict) or not all(isinstance(s, str) for s in spaces.values()):
         raise DataError(path, number, "featureSpaces must be an object of strings")
     label = string("label", None)
-    if not all(x and x == x.strip() for x in (labels if label is None else [*labels, label])):
-        raise DataError(path, number, "a label must not be empty, nor have blanks around it; leave it out where there is none")
+    if not all(map(is_label, labels if label is None else [*labels, label])):
+        raise DataError(path, number, "a label must not be empty, nor have blanks around it or control characters in it; leave it out where there is none")
     alone = string("id", "") or ""  # the id of a single text
     return Utterance(number, string("conversationId", None) or alone, string("utteranceId", None) or alone,
                      string("speaker", "") or "", label, tuple(labels), tokens,
                      {m: _vector(path, number, m, v) for m, v in features.items() if v is not None}, spaces)
 
 
+def is_label(value: object) -> bool:
+    """Whether the product takes it, and a table can show it."""
+    return isinstance(value, str) and value != "" and value == value.strip() and not CONTROL.search(value)
+
+
 def _vector(path: Path, number: int, modality: str, value: object) -> np.ndarray:
     if not isinstance(value, list) or not all(type(x) in (int, float) for x in value):
         raise DataError(path, number, f"features.{modality} must be a list of numbers")
-    if not all(math.isfinite(x) for x in value):
-        raise DataError(path, number, f"features.{modality} holds a number that is not finite")
-    with np.errstate(over="ignore"):
-        served = np.asarray(value, dtype=np.float32).astype(np.float16)  # serving keeps descriptors so: train on what it sees
+    try:
+        if not all(map(math.isfinite, value)):
+            raise DataError(path, number, f"features.{modality} holds a number that is not finite")
+        with np.errstate(over="ignore"):
+            served = np.asarray(value, dtype=np.float32).astype(np.float16)  # serving keeps descriptors so: train on what it sees
+    except OverflowError:  # an integer that is too large for every float
+        served = np.array(np.inf)
     if not np.isfinite(served).all():
         raise DataError(path, number, f"features.{modality} holds a number that does not fit float16 (65,504 at most)")
     return served.astype(np.float32)
@@ -119,6 +138,16 @@ class Modality:
     dimension: int
     transform: str = "none"
     speaker_relative: bool = False
+
+    def __post_init__(self):
+        if self.name not in MODALITIES:
+            raise UserError(f"{self.name!r} is not a modality; known are {', '.join(MODALITIES)}")
+        if not FEATURE_SPACE.fullmatch(self.feature_space):
+            raise UserError(f"feature_space must be NAME@N, such as audio/mine@1, not {self.feature_space!r}")
+        if not 1 <= self.dimension <= 65_536:
+            raise UserError(f"dimension must be 1 to 65536, not {self.dimension}")
+        if self.transform not in TRANSFORMS:
+            raise UserError(f"transform must be one of {', '.join(TRANSFORMS)}, not {self.transform!r}")
 
 
 @dataclass(frozen=True)
@@ -141,7 +170,7 @@ class Description:
         known = self.map or self.labels
         unknown = [g for g in given if g not in known]
         if unknown:
-            raise DataError(path, u.line, f"label {unknown[0]!r} is not one of {', '.join(known)}")
+            raise DataError(path, u.line, f"label {unknown[0][:40]!r} is not one of {', '.join(known)}")
         found = {self.map.get(g, g) for g in given}
         if len(found) > 1 and not self.map:
             raise DataError(path, u.line, "has several labels where one is wanted; [dataset.map] can translate them")
@@ -154,32 +183,25 @@ class Description:
 
     @staticmethod
     def parse(raw: dict, where: object) -> "Description":
-        def need(table: dict, key: str, kind: type) -> object:
-            if not isinstance(table.get(key), kind):
+        def need(key: str, default: object) -> object:
+            """A value of the default's type, which a type stands for where there is no default."""
+            value, kind = raw.get(key, default), default if isinstance(default, type) else type(default)
+            if not isinstance(value, kind):
                 raise UserError(f"{where}: {key} must be given as {kind.__name__}")
-            return table[key]
+            return value
 
-        labels = tuple(need(raw, "labels", list))
-        if len(labels) < 2 or len(set(labels)) != len(labels) or not all(isinstance(x, str) for x in labels):
-            raise UserError(f"{where}: labels must be two or more different strings")
-        modalities = []
-        for entry in raw.get("modalities", []):
-            m = parse(Modality, entry, f"{where}: modalities")
-            if m.dimension < 1:
-                raise UserError(f"{where}: dimension of a modality must be positive")
-            if m.transform not in TRANSFORMS:
-                raise UserError(f"{where}: transform must be one of {', '.join(TRANSFORMS)}, not {m.transform!r}")
-            modalities.append(m)
-        unknown = [m.name for m in modalities if m.name not in MODALITIES]
-        if unknown:
-            raise UserError(f"{where}: {unknown[0]!r} is not a modality; known are {', '.join(MODALITIES)}")
-        if len({m.name for m in modalities}) != len(modalities):
-            raise UserError(f"{where}: a modality is described twice")
-        translation = need(raw, "map", dict) if "map" in raw else {}
+        labels = need("labels", list)
+        if len(labels) < 2 or not all(map(is_label, labels)) or len(set(labels)) != len(labels):
+            raise UserError(f"{where}: labels must be two or more different strings, without control characters and blanks around them")
+        modalities = [parse(Modality, entry, f"{where}: modalities") for entry in need("modalities", [])]
+        for key in ("name", "feature_space"):
+            if len({getattr(m, key) for m in modalities}) != len(modalities):
+                raise UserError(f"{where}: a modality is described twice, or two have one feature_space")
+        translation = need("map", {})
         lost = sorted({str(x) for x in translation.values() if x not in labels})
         if lost:
             raise UserError(f"{where}: map leads to {lost[0]!r}, which labels does not list")
-        return Description(need(raw, "name", str), labels, tuple(modalities), raw.get("license", "unknown"), raw.get("url", ""), translation)
+        return Description(need("name", str), tuple(labels), tuple(modalities), need("license", "unknown"), need("url", ""), translation)
 
 
 @dataclass

@@ -6,6 +6,7 @@ The result is the moving average of the weights, which is what the next stage an
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import time
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from . import checkpoint, metrics
+from .config import check_ranges, number
 from .huggingface import Encoder, build, load_encoder
 from .dataset import read_utterances
 from .errors import DataError, UserError
@@ -29,23 +31,25 @@ AVERAGE_EVERY = 10  # steps between two updates of the moving average
 class FinetuneOptions:
     """The [finetune] table of a configuration."""
 
-    labels: str                      # "one" or "many" per text
-    epochs: int = 3
-    batch: int = 16
-    learning_rate: float = 5e-5
-    head_factor: float = 10.0        # the head learns this much faster
-    layer_decay: float = 0.9         # each layer further from the head learns this much slower
-    train_words: bool = True         # false keeps the word table as it was
-    weight_decay: float = 0.01
-    warmup: float = 0.06             # share of the steps
-    clip: float = 1.0
-    dropout: float = 0.1
-    head_dropout: float = 0.1
-    label_smoothing: float = 0.05
-    average: float = 0.999           # decay of the moving average of the weights
-    max_tokens: int = 64
-    checkpoint_every: int = 200      # steps
-    at_once: int = 0                 # texts of a batch that the device holds at a time; 0: all of them
+    labels: str                                 # "one" or "many" per text
+    epochs: int = number(3, 1)
+    batch: int = number(16, 1)
+    learning_rate: float = number(5e-5, 1e-12)
+    head_factor: float = number(10.0, 1e-12)    # the head learns this much faster
+    layer_decay: float = number(0.9, 1e-12, 1)  # each layer further from the head learns this much slower
+    train_words: bool = True                    # false keeps the word table as it was
+    weight_decay: float = number(0.01, 0)
+    warmup: float = number(0.06, 0, 1)          # share of the steps
+    clip: float = number(1.0, 1e-12)
+    dropout: float = number(0.1, 0, 1)
+    head_dropout: float = number(0.1, 0, 1)
+    label_smoothing: float = number(0.05, 0, 1)
+    average: float = number(0.999, 0, 1)        # decay of the moving average of the weights
+    max_tokens: int = number(64, 3)
+    checkpoint_every: int = number(200, 1)      # steps
+    at_once: int = number(0, 0)                 # texts of a batch that the device holds at a time; 0: all of them
+
+    __post_init__ = check_ranges
 
 
 class Classifier(nn.Module):
@@ -78,7 +82,7 @@ def read_corpus(path: Path, labels: list[str], many: bool, max_tokens: int) -> C
             raise DataError(path, u.line, "lacks tokens; write them with `emostream features --tokens`")
         given = u.labels if many else (u.label,)
         if not given or any(g not in index for g in given):
-            raise DataError(path, u.line, f"label {given!r} is not among {', '.join(labels)}")
+            raise DataError(path, u.line, f"label {next((g for g in given if g not in index), None)!r:.42} is not among {', '.join(labels)}")
         row = np.zeros(len(labels), dtype=np.float32)
         row[[index[g] for g in given]] = 1
         tokens.append(u.tokens if len(u.tokens) <= max_tokens else u.tokens[: max_tokens - 1] + u.tokens[-1:])
@@ -132,6 +136,8 @@ def predict(model: nn.Module, corpus: Corpus, size: int = 64) -> np.ndarray:
         rows = order[start: start + size]
         with torch.autocast(device.type, dtype=torch.bfloat16):
             logits = model(*pad([corpus.tokens[i] for i in rows], device)).float().cpu().numpy()
+        if not np.isfinite(logits).all():
+            raise UserError("the encoder answers with numbers that are not finite; train it with a lower learning_rate")
         out = np.zeros((len(order), logits.shape[1]), dtype=np.float32) if out is None else out
         out[rows] = logits
     model.train(mode)
@@ -236,17 +242,18 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
     saved = out / "checkpoint.pt"
     made = checkpoint.digests({"seed": seed, "labels": labels, "[finetune]": asdict(o), "data": train, "dev": dev,
                                "starting encoder": start_digest(encoder)})
+    averaged = Classifier(build(encoder.config), len(labels), o.head_dropout).to(device)
     if c := checkpoint.resume(saved, made):
-        model.load_state_dict(c["model"])
-        for optimizer, state in zip(optimizers, c["optimizers"]):
-            optimizer.load_state_dict(state)
-        average.values, average.steps, step = c["average"], c["averaged"], c["step"]
+        with checkpoint.content_of(saved):
+            model.load_state_dict(c["model"])
+            averaged.load_state_dict(c["average"])
+            for optimizer, state in zip(optimizers, c["optimizers"], strict=True):
+                optimizer.load_state_dict(state)
+            average.values, average.steps, step = c["average"], c["averaged"], c["step"]
+            _set_random_state(c["rng"], device)  # last: building the networks above draws numbers too
         print(f"resumed at step {step} of {total}", flush=True)
     log = checkpoint.CsvLog(out / "train.csv", ["step", "epoch", "loss", "rate", "texts_per_second"], step)
     dev_log = checkpoint.CsvLog(out / "dev.csv", ["step", "epoch", "weights", "first", "second", "third"], step)
-    averaged = Classifier(build(encoder.config), len(labels), o.head_dropout).to(device)
-    if step:
-        _set_random_state(c["rng"], device)  # last: building the networks above draws numbers too
     figures: dict = {}
     model.train()
     losses, seen, since = [], 0, time.monotonic()
@@ -263,6 +270,8 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
             optimizer.zero_grad(set_to_none=True)
         at_once = o.at_once or len(rows)
         losses.append(sum(_backward(model, data, rows[i: i + at_once], len(rows), o, many) for i in range(0, len(rows), at_once)))
+        if not math.isfinite(losses[-1]):
+            raise UserError(f"the loss is {losses[-1]} in epoch {epoch + 1}; lower learning_rate, which is {o.learning_rate}")
         nn.utils.clip_grad_norm_(dense, o.clip)
         for optimizer in optimizers:
             optimizer.step()

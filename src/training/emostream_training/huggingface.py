@@ -108,8 +108,9 @@ def load_encoder(path: Path) -> Encoder:
     content = checkpoint.load(path)
     if "encoder" not in content:
         raise UserError(f"{path}: not an encoder checkpoint")
-    encoder = build(restore(content["config"]))
-    encoder.load_state_dict(content["encoder"])
+    with checkpoint.content_of(path):
+        encoder = build(restore(content["config"]))
+        encoder.load_state_dict(content["encoder"])
     return encoder
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .config import check_ranges, number
 from .context import Output
 from .dataset import UNLABELLED
 from .errors import UserError
@@ -16,19 +17,20 @@ from .errors import UserError
 class LossOptions:
     """The [loss] table of a configuration: the weight of every part; 0 switches a part off."""
 
-    single: float = 0.3              # auxiliary heads: each modality alone, on its descriptor and on what stands in for it
-    align: float = 0.1               # symmetric InfoNCE between the modalities of an utterance, in the joint space
-    label_guided: float = 0.0        # guided NCE: the same with every utterance of the label as a positive
-    teach: float = 0.0               # guided NCE: the modality that knows better is a stop-gradient teacher of the other
-    recover: float = 0.5             # what stands in for a dropped modality against what it was
-    trust: float = 0.5               # guided fusion: weights against which modality (recovered ones too) was right
-    doubt: float = 0.5               # what stands in counts so much there: it looks better in training than it is
-    collapse: float = 0.1            # no fusion weight above `ceiling`
-    ceiling: float = 0.8
-    label_smoothing: float = 0.05
-    class_weight_power: float = 0.0  # 0: every utterance counts alike; 0.5: square root of the inverse frequency
+    single: float = number(0.3, 0)              # auxiliary heads: each modality alone, on its descriptor and on what stands in for it
+    align: float = number(0.1, 0)               # symmetric InfoNCE between the modalities of an utterance, in the joint space
+    label_guided: float = number(0.0, 0)        # guided NCE: the same with every utterance of the label as a positive
+    teach: float = number(0.0, 0)               # guided NCE: the modality that knows better is a stop-gradient teacher of the other
+    recover: float = number(0.5, 0)             # what stands in for a dropped modality against what it was
+    trust: float = number(0.5, 0)               # guided fusion: weights against which modality (recovered ones too) was right
+    doubt: float = number(0.5, 0)               # what stands in counts so much there: it looks better in training than it is
+    collapse: float = number(0.1, 0)            # no fusion weight above `ceiling`
+    ceiling: float = number(0.8, 0, 1)
+    label_smoothing: float = number(0.05, 0, 1)
+    class_weight_power: float = number(0.0, 0)  # 0: every utterance counts alike; 0.5: square root of the inverse frequency
 
     def __post_init__(self):
+        check_ranges(self)
         if not self.single and (self.trust or self.teach):
             raise UserError("without single the modalities' own heads are not trained: trust and teach, which ask them, must be 0 too")
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import math
 import random
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from . import checkpoint
+from .config import read_object
 from .dataset import MODALITIES, Description, Dialogue, Modality, Utterance, apart, read_dialogues
 from .errors import DataError, UserError
 from .train import TrainOptions
@@ -24,10 +25,22 @@ def read_manifest(bundle: Path) -> dict:
     path = bundle / "manifest.json"
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected a bundle with an encoder")
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as e:
-        raise UserError(f"{path}: {e}") from None
+    manifest = read_object(path)
+    _check(path, manifest, {"name": str, "version": str, "license": str, "modalities": list, "files": dict, "training": (dict, None), "sources": (list, None)})
+    for m in manifest["modalities"]:
+        _check(path, m, {"name": str, "featureSpace": str, "encoder": (dict, None)})
+    for name in manifest["files"]:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise UserError(f"{path}: files names {name!r}, which is outside the bundle")
+    return manifest
+
+
+def _check(path: Path, table: object, wanted: dict[str, object]) -> None:
+    """Refuses an object that lacks a key or has it of another type; (type, None): it may be missing."""
+    for key, kind in wanted.items():
+        kinds = tuple(type(None) if k is None else k for k in (kind if isinstance(kind, tuple) else (kind,)))
+        if not isinstance(table, dict) or not isinstance(table.get(key), kinds):
+            raise UserError(f"{path}: {key} must be given as {kinds[0].__name__}: damaged, or made by another version")
 
 
 def describe(path: Path, rows: list[Utterance], encoder: Path | None, spaces: dict[str, str]) -> Description:
@@ -86,14 +99,17 @@ def write_record(out: Path, data: Path, dev: Path | None, trained: list[str], he
     path = out / RECORD
     if path.is_file() and any(out.rglob("checkpoint.pt")) and {**read_record(out), "encoder": None} != {**content, "encoder": None}:
         raise UserError(f"{path}: belongs to a run on other data; use another --out")
-    checkpoint.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    checkpoint.write(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def read_record(run: Path) -> dict:
     path = run / RECORD
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected the --out of `train`")
-    return json.loads(path.read_text("utf-8"))
+    record = read_object(path)
+    _check(path, record, {"data": str, "dev": (str, None), "heldOut": list, "trained": list, "heldOutSha256": str,
+                          "encoder": (str, None), "dataset": dict})
+    return record
 
 
 def held_out_of(record: dict, description: Description, dev: Path | None) -> list[Dialogue]:
@@ -106,6 +122,10 @@ def held_out_of(record: dict, description: Description, dev: Path | None) -> lis
             raise UserError(f"{path}: changed since the run; give held-out dialogues with --dev, or train again")
     found = read_dialogues(path, description)
     if dev is None and not record["dev"]:
-        found = [d for d in found if d.conversation in set(record["heldOut"])]
-    apart(record["trained"], found, path)
+        held = {str(c) for c in record["heldOut"]}
+        lost = sorted(held - {d.conversation for d in found})
+        if lost:
+            raise UserError(f"{path}: lacks {lost[0]!r}, which the run's {RECORD} holds out; train again")
+        found = [d for d in found if d.conversation in held]
+    apart(map(str, record["trained"]), found, path)
     return found

@@ -35,7 +35,7 @@ def card(manifest: dict, words: Words, sizes: dict[str, int]) -> str:
               for m in manifest["modalities"]]
     lines += ["", *_parts(manifest), "## Training data and terms", "", f"Licence of the bundle: {manifest['license']}. Built from:", "",
               "| source | licence | address |", "| --- | --- | --- |"]
-    lines += [f"| {s['name']} | {s['license']} | {s['url']} |" for s in manifest["sources"]]
+    lines += [f"| {_cell(s['name'])} | {_cell(s['license'])} | {_cell(s['url'])} |" for s in manifest["sources"]]
     lines += ["", "Trained on: " + "; ".join(training["data"]) + ". Seeds: "
               + ", ".join(f"{stage} {seed}" for stage, seed in training["seeds"].items())
               + f". Training code: revision {training['revision']}"
@@ -64,6 +64,11 @@ def _parts(manifest: dict) -> list[str]:
         "calibration": "temperature and conformal sets" if manifest["calibration"]["temperatures"] else "none: probabilities are as the model says them",
     }
     return ["## Parts of the model", "", "| part | in this bundle |", "| --- | --- |", *(f"| {part} | {what} |" for part, what in rows.items()), ""]
+
+
+def _cell(text: str) -> str:
+    """A text as one cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _section(title: str, text: str) -> list[str]:

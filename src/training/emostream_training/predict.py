@@ -10,6 +10,7 @@ import torch
 from . import metrics
 from .context import ContextModel, Scores
 from .dataset import UNLABELLED, Dialogue
+from .errors import UserError
 from .missing import RATES, at_rate, only
 
 TOGETHER = 16  # dialogues per run, of about the same length
@@ -55,6 +56,8 @@ def outputs(model: ContextModel, dialogues: list[Dialogue], look_ahead: int = 0)
         some = order[start: start + TOGETHER]
         b = collate([dialogues[i] for i in some], names).to(device)
         whole = model(b.inputs, b.available, b.speaker, b.present, torch.tensor(look_ahead))
+        if not whole.logits.isfinite().all():
+            raise UserError("the model answers with numbers that are not finite; train it with a lower learning_rate")
         out.update({i: Scores(*(x[j, : len(dialogues[i])].cpu().numpy() for x in whole)) for j, i in enumerate(some)})
     model.train(mode)
     return [out[i] for i in range(len(dialogues))]

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from . import checkpoint
+from .config import check_ranges, number
 from .context import ContextModel, ContextOptions
 from .dataset import UNLABELLED, Description, Dialogue, apart, read_dialogues
 from .errors import UserError
@@ -27,18 +28,20 @@ CPU = torch.device("cpu")
 class TrainOptions:
     """The [train] table of a configuration."""
 
-    epochs: int = 10
-    batch: int = 16                 # dialogues
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.1             # share of the steps
-    floor: float = 0.05             # the cosine ends at this share of the learning rate
-    clip: float = 1.0
-    average: float = 0.99           # decay of the moving average of the weights, per step
-    noise: float = 0.0              # standard deviation of noise on the standardised inputs
-    modality_dropout: float = 0.5   # share of (utterance, modality) pairs dropped in the second view; 0: no second view
-    empty: float = 0.0              # share of utterances in the second view that lose everything, told by context alone
-    patience: int = 4               # epochs without a better dev score before the run ends
+    epochs: int = number(10, 1)
+    batch: int = number(16, 1)                   # dialogues
+    learning_rate: float = number(1e-3, 1e-12)
+    weight_decay: float = number(0.01, 0)
+    warmup: float = number(0.1, 0, 1)            # share of the steps
+    floor: float = number(0.05, 0, 1)            # the cosine ends at this share of the learning rate
+    clip: float = number(1.0, 1e-12)
+    average: float = number(0.99, 0, 1)          # decay of the moving average of the weights, per step
+    noise: float = number(0.0, 0)                # standard deviation of noise on the standardised inputs
+    modality_dropout: float = number(0.5, 0, 1)  # share of (utterance, modality) pairs dropped in the second view; 0: no second view
+    empty: float = number(0.0, 0, 1)             # share of utterances in the second view that lose everything, told by context alone
+    patience: int = number(4, 1)                 # epochs without a better dev score before the run ends
+
+    __post_init__ = check_ranges
 
 
 def enter(model: ContextModel, dialogues: list[Dialogue], noise: float) -> None:
@@ -46,7 +49,8 @@ def enter(model: ContextModel, dialogues: list[Dialogue], noise: float) -> None:
     for i, modality in enumerate(model.modalities):
         rows = np.concatenate([d.features[modality.name][d.available[:, i]] for d in dialogues])
         if len(rows) < 2:
-            raise UserError(f"the training data has {len(rows)} utterances with features.{modality.name}; leave it out")
+            raise UserError(f"beside the held-out conversations {len(rows)} utterance{'s' * (len(rows) != 1)} with features.{modality.name} "
+                            f"can be trained on, two are needed: give more conversations, or leave {modality.name} out")
         for member in model.members:
             member.modes[i].enter.fit(rows)
             member.modes[i].enter.noise = noise
@@ -89,7 +93,7 @@ def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description:
     for k, member in enumerate(model.members):
         print(f"member {k + 1} of {sizes.members}", flush=True)
         own = out / f"member-{k + 1}"
-        fit_one(o, replace(sizes, members=1), parts, description, data, held, own, seed + 1000 * k, device)
+        fit_one(o, replace(sizes, members=1), parts, description, data, held, own, (seed + 1000 * k) % 2**32, device)
         member.load_state_dict(load_context(own / "context.pt")[0].members[0].state_dict())
     every = cells(model, held) if len(description.modalities) > 1 else {}
     dev = {**score(model, held), "lookAhead": score(model, held, sizes.look_ahead)["weightedF1"], **({"cells": every} if every else {})}
@@ -127,12 +131,14 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
     made = checkpoint.digests({"seed": seed, "data": rows, "labels": description.labels, "modalities": model.describe()["modalities"],
                                **settings})
     if c := checkpoint.resume(saved, made):
-        everything.load_state_dict(c["model"])
-        optimizer.load_state_dict(c["optimizer"])
-        average.values = {k: v.to(device) for k, v in c["average"].items()}
-        average.steps, step, best = c["averaged"], c["step"], c["best"]
-        torch.set_rng_state(c["rng"])  # last: building the networks above draws numbers too
-        print(f"resumed after epoch {step // per_epoch} of {o.epochs}", flush=True)
+        with checkpoint.content_of(saved):
+            everything.load_state_dict(c["model"])
+            averaged.load_state_dict(c["average"])
+            optimizer.load_state_dict(c["optimizer"])
+            average.values = {k: v.to(device) for k, v in c["average"].items()}
+            average.steps, step, best = c["averaged"], c["step"], c["best"]
+            torch.set_rng_state(c["rng"])  # last: building the networks above draws numbers too
+            print(f"resumed after epoch {step // per_epoch} of {o.epochs}", flush=True)
     log = checkpoint.CsvLog(out / "log.csv", ["step", "epoch", "loss", "weightedF1", "macroF1", "accuracy", "chosenBy", "lookAhead", "seconds"], step)
     while step < total and step // per_epoch - best["epoch"] < o.patience:
         epoch, began, losses = step // per_epoch + 1, time.monotonic(), []
@@ -147,12 +153,14 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
             full = network(b.inputs, b.available, b.speaker, b.present, look_ahead)
             part = network(b.inputs, kept, b.speaker, b.present, look_ahead) if o.modality_dropout else None
             loss = loss_of(full, part, b.available, kept, b.present, b.label)
+            losses.append(float(loss.detach()))
+            if not math.isfinite(losses[-1]):
+                raise UserError(f"the loss is {losses[-1]} in epoch {epoch}; lower [train] learning_rate, which is {o.learning_rate}")
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(everything.parameters(), o.clip)
             optimizer.step()
             average.update(model)
-            losses.append(float(loss.detach()))
             step += 1
         averaged.load_state_dict(average.values)
         now, ahead = score(averaged, held), score(averaged, held, sizes.look_ahead)["weightedF1"]
@@ -180,8 +188,10 @@ def save_context(out: Path, model: ContextModel, state: dict, description: Descr
 def load_context(path: Path) -> tuple[ContextModel, dict]:
     """The trained model and what was stored with it."""
     content = checkpoint.load(path)
-    if "state" not in content or "model" not in content:
-        raise UserError(f"{path}: not a context model")
-    model = ContextModel.build(content["model"])
-    model.load_state_dict(content["state"])
+    missing = [key for key in ("state", "model", "labels", "seed", "settings", "revision") if key not in content]
+    if missing:
+        raise UserError(f"{path}: is no context model, or of another version: lacks {', '.join(missing)}; train again")
+    with checkpoint.content_of(path):
+        model = ContextModel.build(content["model"])
+        model.load_state_dict(content["state"])
     return model.eval(), content

@@ -15,6 +15,9 @@ from emostream_training import calibration, metrics
 from emostream_training.__main__ import main
 from emostream_training.dataset import UNLABELLED, Modality
 from emostream_training.assess import calibrate, choose_look_ahead
+from emostream_training.bundle import replacing
+from emostream_training.errors import UserError
+from emostream_training.model_card import _cell
 from onnx_numpy import run as run_numpy
 
 CONFIG = """
@@ -220,6 +223,109 @@ def test_bundle_that_is_not_calibrated_says_so(made):
     assert "| calibration | none: probabilities are as the model says them |" in (made / "out/README.md").read_text()
 
 
+def test_bundle_that_fails_leaves_the_old_one(made, monkeypatch):
+    assert bundle(made) == 0
+    (made / "out/LICENSE").write_text("mine")
+    read = lambda: {p.name: p.read_bytes() for p in (made / "out").iterdir()}
+    before, beside = read(), sorted(p.name for p in made.iterdir())
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    for part in ("emostream_training.bundle.export_context", "emostream_training.bundle.calibrate", "emostream_training.bundle.card"):
+        with monkeypatch.context() as m:
+            m.setattr(part, fail)
+            assert bundle(made) == 130 and read() == before and sorted(p.name for p in made.iterdir()) == beside
+    (made / "c.toml").write_text(CONFIG.replace('"0.1.0"', '"0.2.0"'))
+    assert bundle(made) == 0 and b'"0.2.0"' in read()["manifest.json"] and read()["LICENSE"] == b"mine"
+    assert sorted(p.name for p in made.iterdir()) == beside
+
+
+def test_bundle_killed_between_its_two_renames_is_brought_back(tmp_path):
+    out, manifest = tmp_path / "out", json.dumps({"name": "n", "version": "1.0.0", "license": "x", "modalities": [], "files": {}})
+    for state in ("replaced", "partial"):
+        (tmp_path / f".out.{state}").mkdir()
+        (tmp_path / f".out.{state}/manifest.json").write_text(manifest.replace("1.0.0", state))
+    with pytest.raises(ZeroDivisionError), replacing(out) as made:
+        assert "replaced" in (out / "manifest.json").read_text() and not list(made.iterdir())
+        raise ZeroDivisionError
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/letter").write_text("not to be lost")
+    with pytest.raises(UserError, match="home: holds no bundle that could be replaced"), replacing(tmp_path / "home"):
+        pass
+    assert (tmp_path / "home/letter").exists()
+
+
+@pytest.mark.parametrize("old, new, says", [
+    ("[train]", "[trian]", "unknown table trian; known are dataset, finetune"), ("[context]", "train = 3\n[contekst]", "unknown table contekst"),
+    ("epochs = 2", "epochs = 0", "[train]: epochs must be 1 or more, not 0"), ("text/toy@1", "nospace", "feature_space must be NAME@N"),
+    ("[train]\nepochs = 2", "[[train]]\nepochs = 2", "[train]: expected a table")])
+def test_train_refuses_a_wrong_configuration(tmp_path, capsys, old, new, says):
+    data = write_lines(tmp_path / "d.jsonl", [])
+    (tmp_path / "c.toml").write_text(CONFIG.replace(old, new))
+    assert main(["train", "--config", f"{tmp_path}/c.toml", "--data", str(data), "--out", f"{tmp_path}/o"]) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_bundle_and_encoder_refuse_what_the_product_would_not_load(made, capsys):
+    def refused(old, new, says):
+        (made / "c.toml").write_text(CONFIG.replace(old, new))
+        assert bundle(made) == 1 and says in capsys.readouterr().err
+
+    refused('name = "toy"\nversion', 'name = "Bad Name"\nversion', "[bundle]: name must be 1 to 64 of a-z")
+    refused('version = "0.1.0"', 'version = "1"', "[bundle]: version must be a semantic version")
+    refused('version = "0.1.0"', 'version = "0.1.0"\ncoverage = 1.0', "[bundle]: coverage must be 0.01 to 0.99, not 1.0")
+    refused('url = "none"', 'url = 3', "every [[bundle.sources]] needs name, license and url as texts")
+    refused('data = ["toy train"]', 'data = [3]', "[bundle] data must be a list of texts")
+    (made / "c.toml").write_text(CONFIG)
+    encoder = lambda *more: main(["encoder", "--config", f"{made}/c.toml", "--encoder", f"{made}/encoder.pt", "--vocabulary", f"{made}/vocab.txt",
+                                  "--max-tokens", "12", "--out", f"{made}/other", *more])
+    for space in ("bad space", "nospace"):
+        assert encoder("--space", space) == 1 and f"--space must be NAME@N, such as text/mine@1, not '{space}'" in capsys.readouterr().err
+    assert encoder("--space", "text/toy@v2") == 0
+    manifest = json.loads((made / "other/manifest.json").read_text())
+    assert manifest["version"] == "0.0.0" and manifest["license"] == "none"
+    (made / "c.toml").write_text(CONFIG.replace('license = "none"\ndescription', 'description'))
+    assert encoder() == 1 and "[bundle] license must be given" in capsys.readouterr().err
+
+
+def test_damaged_runs_and_encoders_are_one_line(made, capsys):
+    def refused(path, content, says):
+        before = path.read_text()
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        assert bundle(made) == 1
+        error = capsys.readouterr().err
+        assert says in error and str(path) in error and len(error.splitlines()) == 1
+        path.write_text(before)
+
+    record, run = json.loads((made / "run/run.json").read_text()), made / "run/run.json"
+    refused(run, "{", "is no JSON")
+    refused(run, "[]", "expected a JSON object")
+    for key in ("dataset", "heldOutSha256"):
+        refused(run, {k: v for k, v in record.items() if k != key}, f"{key} must be given as ")
+    for content in ({}, []):
+        refused(made / "enc/manifest.json", content, "made by another version" if content == {} else "expected a JSON object")
+    manifest = json.loads((made / "enc/manifest.json").read_text())
+    refused(made / "enc/manifest.json", {**manifest, "files": {"../c.toml": "x"}}, "'../c.toml', which is outside the bundle")
+
+
+def test_interrupt_during_the_import_of_torch_is_a_cancellation(tmp_path):
+    """A torch that is interrupted while it is imported and, as the real one, makes an error of its own of that."""
+    (tmp_path / "torch.py").write_text(
+        "import os, signal, sys\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    for _ in range(1000): pass\n"
+        "except KeyboardInterrupt as e:\n    raise RuntimeError('KeyboardInterrupt') from e\n"
+        f"sys.path.remove({str(tmp_path)!r})\ndel sys.modules['torch']\nimport torch\n")
+    done = subprocess.run([sys.executable, "-c", f"import sys; sys.path[:0] = [{str(tmp_path)!r}, '.']\n"
+                           "from emostream_training.__main__ import main\nsys.exit(main())", "train", "--data", "d", "--out", "o"],
+                          capture_output=True, text=True, cwd=Path(__file__).parents[1], timeout=300)
+    assert (done.returncode, done.stderr) == (130, "cancelled; the same command resumes from the last checkpoint\n")
+
+
+def test_card_keeps_its_tables_whole():
+    assert _cell("a | b\nc") == "a \\| b c"
+
+
 def test_bundle_refuses_what_does_not_belong_together(made, capsys):
     (made / "enc/vocab.txt").write_text("changed\n")
     assert bundle(made) == 1 and "differs from its manifest" in capsys.readouterr().err
@@ -230,7 +336,9 @@ def test_bundle_refuses_what_does_not_belong_together(made, capsys):
 
 
 def test_exit_codes_and_messages(tmp_path, capsys):
-    for arguments in ([], ["walk"], ["train"]):
+    finetune = ["finetune", "--config", "c", "--data", "d", "--dev", "e", "--encoder", "f", "--out", "g"]
+    for arguments in ([], ["walk"], ["train"], [*finetune, "--epochs", "-1"], [*finetune, "--epochs", "0"], [*finetune, "--seed", "-1"],
+                      [*finetune, "--seed", "4294967296"], ["--threads", "0", *finetune]):
         with pytest.raises(SystemExit) as e:
             main(arguments)
         assert e.value.code == 2

@@ -8,6 +8,7 @@ import torch
 from conftest import TINY
 from emostream_training import checkpoint
 from emostream_training.errors import UserError
+from emostream_training.train import load_context
 
 
 class Harm:
@@ -53,6 +54,42 @@ def test_a_damaged_file_is_refused(tmp_path, damage):
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(UserError, match="c.pt: is no checkpoint"):
         checkpoint.load(path)
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "c.pt"
+    checkpoint.save(path, step=1)
+    (tmp_path / "c.pt.partial").symlink_to("/dev/full")
+    with pytest.raises(UserError, match=f"^{path}: cannot be written: No space left on device$"):
+        checkpoint.save(path, step=2, state=torch.ones(100_000))
+    assert checkpoint.load(path) == {"step": 1} and [p.name for p in tmp_path.iterdir()] == ["c.pt"]
+
+
+def test_a_log_goes_on_after_rows_that_a_crash_left(tmp_path):
+    log = checkpoint.CsvLog(tmp_path / "log.csv", ["step", "loss"])
+    log.write(step=1, loss=0.5)
+    whole = (tmp_path / "log.csv").read_bytes()
+    for torn in (b"2", b"garbage,3\r\n", b"1,2,3\r\n", b"\xff\x00\r\n", b"\xc2\xb2,1\r\n", b"9" * 5000 + b",1\r\n"):
+        (tmp_path / "log.csv").write_bytes(whole + torn)
+        checkpoint.CsvLog(tmp_path / "log.csv", ["step", "loss"], resume_at=3)
+        assert (tmp_path / "log.csv").read_bytes() == whole
+
+
+@pytest.mark.parametrize("damage, says", [
+    (lambda c: c.pop("labels"), "lacks labels; train again"), (lambda c: c.update(model=3), "is no checkpoint, or damaged"),
+    (lambda c: c["model"]["options"].update(width="x"), "is no checkpoint, or damaged"),
+    (lambda c: c["state"].popitem(), "is no checkpoint, or damaged: Error.s. in loading state_dict"),
+    (lambda c: c["model"]["options"].update(width=32), "is no checkpoint, or damaged: Error.s. in loading state_dict")])
+def test_a_damaged_context_model_is_one_line(tmp_path, context, damage, says):
+    model = context(("text", 4))
+    content = {"state": model.state_dict(), "model": model.describe(), "labels": [], "seed": 1, "settings": {}, "revision": "r"}
+    checkpoint.save(tmp_path / "context.pt", **content)
+    load_context(tmp_path / "context.pt")
+    damage(content)
+    checkpoint.save(tmp_path / "context.pt", **content)
+    with pytest.raises(UserError, match=f"context.pt: .*{says}") as e:
+        load_context(tmp_path / "context.pt")
+    assert "\n" not in str(e.value)
 
 
 def test_another_object_is_refused(tmp_path):

@@ -212,12 +212,13 @@ def test_receptive_field_fits_what_serving_accepts(context):
     rules = (Path(__file__).parents[2] / "EmoStream.Inference/Bundle/ManifestRules.cs").read_text("utf-8")
     assert f"MaxWindow = {FARTHEST};" in rules
     assert context(*TWO, options=options(window=256, layers=2)).receptive_field == FARTHEST
-    for modalities, wrong in ((TWO, dict(window=257, layers=2)), (TWO, dict(window=300, cross=True)), (TWO, dict(window=513)),
+    for modalities, wrong in ((TWO, dict(window=257, layers=2)), (TWO, dict(window=300, cross=True)), ([VOICE], dict(window=500)),
                               ([VOICE], dict(window=12, speaker_window=501))):
         with pytest.raises(UserError, match="earlier rows; a bundle may ask for 512"):
             context(*modalities, options=options(**wrong))
-    with pytest.raises(UserError, match="look_ahead must be 0 to 512"):
-        options(look_ahead=513)
+    for key in ("window", "look_ahead", "speaker_window"):
+        with pytest.raises(UserError, match=f"^{key} must be 0 to 512, not 513$"):
+            options(**{key: 513})
 
 
 def test_weights_sum_to_one_over_what_takes_part(context, runner):
@@ -264,7 +265,12 @@ def test_speaker_relative_input_is_unmoved_by_a_constant_loudness(context):
     assert relative.max() < 0.25 * absolute.min()
 
 
-@pytest.mark.parametrize("wrong", [dict(absent="guess"), dict(layers=0), dict(heads=3), dict(window=-1)])
-def test_options_that_cannot_work_are_refused(wrong):
-    with pytest.raises(UserError):
+@pytest.mark.parametrize("says, wrong", [
+    ("absent must be token or zero, not 'guess'", dict(absent="guess")), ("layers must be 1 to 64, not 0", dict(layers=0)),
+    ("width must be a multiple of heads, not 128 of 3", dict(heads=3)), ("window must be 0 to 512, not -1", dict(window=-1)),
+    ("width must be 1 to 65536, not 0", dict(width=0)), ("hidden must be 1 to 65536, not -1", dict(hidden=-1)),
+    ("dropout must be 0 to 1, not 2", dict(dropout=2)), ("heads must be 1 to 65536, not 0", dict(heads=0)),
+    ("recency must be 0 or more, not nan", dict(recency=float("nan"))), ("recency must be 0 or more, not inf", dict(recency=float("inf")))])
+def test_options_that_cannot_work_are_refused(says, wrong):
+    with pytest.raises(UserError, match=f"^{says}$"):
         ContextOptions(**wrong)

@@ -28,14 +28,26 @@ def test_rows_group_by_conversation_in_order(tmp_path, describe):
     ({**OTHER, "conversationId": ""}, "conversationId"), ({**OTHER, "tokens": []}, "tokens"), ({**OTHER, "speaker": 3}, "speaker"),
     (GOOD, "the same utterance of the same conversation as line 1"),
     ({**OTHER, "label": " "}, "a label must not be empty"), ({**OTHER, "label": " calm"}, "blanks around it"), ({**OTHER, "featureSpaces": {"text": "text/other@1"}}, "features.text are of text/other@1"),
-    *(({**OTHER, "kind": k}, f"is a {k}: expected the final text") for k in ("revision", "retraction", "end")),
-    ({**OTHER, "kind": 1}, "kind must be a string"),
+    *(({**OTHER, "kind": k}, f"is a '{k}': expected the final text") for k in ("revision", "retraction", "end")),
+    ({**OTHER, "kind": 1}, "kind must be a string"), ({**OTHER, "utteranceId": "\ud800"}, "utteranceId holds half a surrogate pair"),
+    *(({**OTHER, "label": x}, "control characters") for x in ("gl\nad", "a\x1b[31m", "a\x85b")),
+    pytest.param("[" * 100_000, "nested too deeply", id="nested"), pytest.param('{"index":' + "9" * 5000 + "}", "thousands of digits", id="digits"),
+    ({**OTHER, "features": {"text": [1, 10**400]}}, "does not fit float16"),
 ])
 def test_bad_line_names_file_and_line(tmp_path, describe, bad, message):
     path = write_lines(tmp_path / "d.jsonl", [GOOD, "", bad])
     with pytest.raises(DataError) as e:
         read_dialogues(path, describe(("text", 2)))
     assert str(e.value).startswith(f"{path}:3: ") and message in str(e.value)
+
+
+def test_bytes_that_are_no_utf8_are_refused_and_a_byte_order_mark_is_not(tmp_path):
+    path = write_lines(tmp_path / "d.jsonl", [{**GOOD, "text": "é"}, OTHER])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert [u.utterance for u in read_utterances(path)] == ["1", "2"]
+    path.write_bytes(path.read_bytes() + b'{"conversationId":"a","text":"\xff\xfe\x80"}\n')
+    with pytest.raises(DataError, match="d.jsonl:3: not valid UTF-8"):
+        list(read_utterances(path))
 
 
 def test_file_without_the_described_features_is_refused(tmp_path, describe):
@@ -60,7 +72,11 @@ def test_description_takes_any_set_of_modalities():
     assert [(m.name, m.feature_space, m.dimension) for m in d.modalities] == [("audio", "audio/x@2", 15), ("face", "face/y@1", 35)]
     for wrong in ({"labels": ["a"]}, {"labels": ["a", "a"]}, {"name": 3}, {"modalities": raw["modalities"][:1] * 2},
                   {"modalities": [{"name": "smell", "feature_space": "s@1", "dimension": 1}]},
-                  {"modalities": [{"name": "text", "feature_space": "s@1", "dimension": 0}]}):
+                  {"modalities": [{"name": "text", "feature_space": "s@1", "dimension": 0}]}, {"modalities": 3}, {"modalities": [3]},
+                  *({"modalities": [{**raw["modalities"][0], "feature_space": space}]} for space in ("bad space@1", "nospace")),
+                  {"modalities": [{**m, "feature_space": "same@1"} for m in raw["modalities"]]},
+                  {"labels": [["a"], ["b"]]}, {"labels": ["a", "b\nc"]}, {"labels": ["a", " b"]}, {"labels": 3},
+                  {"license": 3}, {"url": 3}, {"map": 3}, {"map": {"x": ["a"]}}):
         with pytest.raises(UserError, match="here"):
             Description.parse({**raw, **wrong}, "here")
 

@@ -119,6 +119,8 @@ def test_what_cannot_be_derived_is_said(tmp_path, encoder, capsys):
     refused("no utterance has features.text; write them with `emostream features`", bare, "--encoder", encoder)
     refused("two or more different labels are needed, found 0", write_lines(tmp_path / "l.jsonl", [{**first, "label": None}]), "--encoder", encoder)
     refused("two or more conversations", write_lines(tmp_path / "o.jsonl", [first, second]), "--encoder", encoder)
+    apart = write_lines(tmp_path / "a.jsonl", [first, {**second, "conversationId": "b", "label": "even"}])
+    refused("beside the held-out conversations 1 utterance with features.text can be trained on, two are needed", apart, "--encoder", encoder)
     refused("two or more different labels", write_lines(tmp_path / "s.jsonl", [first]), "--encoder", encoder)
 
 
@@ -133,6 +135,11 @@ def test_bundle_refuses_data_that_changed(tmp_path, encoder, capsys, monkeypatch
     assert "belongs to a run on other data" in capsys.readouterr().err
     assert run("bundle", "--run", tmp_path / "run", "--out", tmp_path / "b", "--dev", data) == 1
     assert "19 of its conversations are trained on, such as m" in capsys.readouterr().err
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    (tmp_path / "run/run.json").write_text(json.dumps({**record, "heldOut": ["gone"], "heldOutSha256": hashlib.sha256(data.read_bytes()).hexdigest()}))
+    assert run("bundle", "--run", tmp_path / "run", "--out", tmp_path / "b") == 1
+    assert f"{data}: lacks 'gone', which the run's run.json holds out; train again" in capsys.readouterr().err
+    (tmp_path / "run/run.json").write_text(json.dumps(record))
     others = data.with_name("others.jsonl")
     others.write_text(data.read_text().replace('"m', '"n'))
     assert run("bundle", "--run", tmp_path / "run", "--out", tmp_path / "b", "--dev", others) == 0

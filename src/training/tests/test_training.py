@@ -10,6 +10,7 @@ import torch
 from conftest import LABELS, SIZES, TINY, echo_dialogues, write_lines
 from emostream_training import checkpoint
 from emostream_training.bert import Bert
+from emostream_training.config import parse
 from emostream_training.dataset import UNLABELLED
 from emostream_training.errors import DataError, UserError
 from emostream_training.finetune import Classifier, Corpus, FinetuneOptions, finetune
@@ -92,6 +93,42 @@ def test_train_resumes_to_the_same_weights(describe, tmp_path, monkeypatch):
     assert all(torch.equal(whole["model"][k], cut["model"][k]) for k in whole["model"])
     with open(tmp_path / "cut" / "log.csv") as f:
         assert [r["epoch"] for r in csv.DictReader(f)] == ["1", "2", "3", "4"]
+
+
+def test_a_loss_that_is_no_number_ends_the_run(describe, tmp_path, start):
+    with pytest.raises(UserError, match=r"the loss is (nan|inf) in epoch 1; lower \[train\] learning_rate, which is 1e\+30"):
+        run(describe, tmp_path / "run", TrainOptions(epochs=2, batch=8, learning_rate=1e30))
+    assert not (tmp_path / "run/context.pt").exists() and not (tmp_path / "run/checkpoint.pt").exists()
+    with pytest.raises(UserError, match="not finite; train it with a lower learning_rate"):  # one step: its loss is still a number
+        run(describe, tmp_path / "step", TrainOptions(epochs=1, batch=200, learning_rate=1e30))
+    texts = corpus(tmp_path / "t", 64, 1)
+    with pytest.raises(UserError, match="the loss is (nan|inf) in epoch 1; lower learning_rate, which is 1e[+]30"):
+        finetune(FinetuneOptions(labels="one", epochs=1, batch=8, learning_rate=1e30), list(LABELS), texts, texts, start, tmp_path / "text", 1)
+
+
+@pytest.mark.parametrize("kind, wrong", [
+    (TrainOptions, dict(epochs=0)), (TrainOptions, dict(patience=0)), (TrainOptions, dict(batch=-3)), (TrainOptions, dict(batch=0)),
+    (TrainOptions, dict(learning_rate=float("nan"))), (TrainOptions, dict(learning_rate=-1)), (TrainOptions, dict(learning_rate=10**400)),
+    (TrainOptions, dict(average=5.0)), (TrainOptions, dict(clip=-1.0)), (TrainOptions, dict(warmup=-1.0)), (TrainOptions, dict(noise=float("inf"))),
+    (FinetuneOptions, dict(epochs=-1)), (FinetuneOptions, dict(dropout=2)), (FinetuneOptions, dict(max_tokens=2)), (LossOptions, dict(label_smoothing=3)),
+    (LossOptions, dict(align=-0.1))])
+def test_a_number_out_of_its_range_is_refused_by_name(kind, wrong):
+    (key,) = wrong
+    with pytest.raises(UserError, match=rf"^here: \[x\]: {key} must be [0-9e-]+ (or more|to \d), not -?(nan|inf|[\d.]+)$"):
+        parse(kind, {**({"labels": "one"} if kind is FinetuneOptions else {}), **wrong}, "here: [x]")
+
+
+def test_a_damaged_checkpoint_is_one_line(describe, tmp_path):
+    short = TrainOptions(epochs=1, batch=60)
+    run(describe, tmp_path, short)
+    saved = checkpoint.load(tmp_path / "checkpoint.pt")
+    for change, says in ((dict(made=3), "'int'"), (dict(model=None), "lacks 'model'"), (dict(rng=3), ""),
+                         (dict(average={k: v[..., :1] for k, v in saved["average"].items() if v.ndim}), "loading state_dict")):
+        content = {**saved, **change}
+        checkpoint.save(tmp_path / "checkpoint.pt", **{k: v for k, v in content.items() if v is not None})
+        with pytest.raises(UserError, match="checkpoint.pt: is no checkpoint, or damaged: ") as e:
+            run(describe, tmp_path, short)
+        assert says in str(e.value) and "\n" not in str(e.value)
 
 
 def test_train_resumes_no_other_run(describe, tmp_path):
@@ -244,6 +281,7 @@ def test_members_are_runs_of_their_own_and_resume(describe, tmp_path):
     go(tmp_path / "two", 2)
     go(tmp_path / "first", 1)
     go(tmp_path / "second", 1, seed=1007)
+    go(tmp_path / "last", 2, seed=2**32 - 1)  # its second member's seed begins at 0 again
     held = echo_dialogues(10, 2)
     two, first, second = (load_context(tmp_path / d / "context.pt")[0] for d in ("two", "first", "second"))
     for a, b, c in zip(predict(two, held), predict(first, held), predict(second, held)):
