@@ -82,7 +82,8 @@ def read_plan(path: Path, config: dict, where: object) -> Plan:
     families = {entry.get("name"): _expand(entry, config, path, where) for entry in raw.get("variant", [])}
     whole = next((v.config for v in families.get(raw.get("reference"), ())), None)
     # A change that changes nothing here, such as taking away a part that the configuration does without, is left out.
-    variants = tuple(v for family in families.values() for v in family if v.name == raw.get("reference") or v.config != whole)
+    same = lambda v: whole is not None and check(v.config, where) == check(whole, where)  # a default spelt out is no change either
+    variants = tuple(v for family in families.values() for v in family if v.name == raw.get("reference") or not same(v))
     ensembles = tuple(Ensemble(e["name"], e["title"], tuple(v.name for v in families[e["of"]]))
                       for e in raw.get("ensemble", []) if len(families.get(e.get("of"), ())) > 1)
     if len({v.name for v in variants}) != len(variants) or len(families) != len(raw.get("variant", [])):
