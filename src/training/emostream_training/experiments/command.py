@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ..config import read_toml
+from ..config import read_config
 from ..errors import UserError
 from ..meetings import read_manifest
 from ..revision import revision
@@ -24,7 +24,7 @@ from .worker import evaluate_bundle
 def run(a: argparse.Namespace) -> None:
     torch.set_flush_denormal(False)  # nothing is trained in this process, and numpy warns of it when figures are drawn
     # 1. Plans
-    config = read_toml(a.config)
+    config = read_config(a.config)
     plans = [read_plan(path, config, a.config) for path in locate(a.experiment)]
     setting = Setting(a.emostream, revision(), a.threads)
     data, dev, out = a.data.resolve(), a.dev.resolve(), a.out.resolve()
