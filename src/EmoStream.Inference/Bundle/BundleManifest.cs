@@ -6,7 +6,7 @@ namespace EmoStream.Inference.Bundle;
 /// <summary>A bundle's manifest.json: what the model is, what it takes, where it came from, and the hash of every file.</summary>
 /// <example>
 /// <code>
-/// {"name":"meld","version":"1.1.0","license":"GPL-3.0","labels":["neutral","joy"],
+/// {"name":"meld","version":"1.2.0","license":"GPL-3.0","labels":["neutral","joy"],
 ///  "modalities":[{"name":"text","featureSpace":"text/minilm-l6-meld@1","dimension":768,
 ///    "encoder":{"model":"text-encoder.onnx","tokenizer":"wordpiece","vocabulary":"vocab.txt","lowercase":true,"maxTokens":128}}],
 ///  "context":{"model":"context.onnx","window":12,"lookAhead":0},
