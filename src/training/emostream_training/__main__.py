@@ -23,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
             torch.set_num_threads(options.threads)
             torch.set_flush_denormal(True)
             from . import commands
+            from .revision import revision
+
+            revision()
         getattr(commands, options.command)(options)
         return 0
     except (UserError, OSError) as e:

@@ -39,10 +39,11 @@ def choose_look_ahead(model: ContextModel, held: list[Dialogue], seed: int) -> t
     return chosen, {str(k): round(v, 4) for k, v in whole.items()}
 
 
-def calibrate(model: ContextModel, held: list[Dialogue], look_ahead: int, coverage: float, seed: int) -> tuple[dict, dict]:
+def calibrate(model: ContextModel, held: list[Dialogue], look_ahead: int, coverage: float, seed: int, wanted: bool = True) -> tuple[dict, dict]:
     """The manifest's `calibration` and the figures behind it, per availability set that the data holds.
 
     A set of labels is offered only where calibration on other dialogues kept the promise; elsewhere the threshold is left out.
+    Not wanted: no temperatures, no sets, and the figures are of the probabilities as the model says them.
     """
     temperatures, thresholds, figures = {}, {}, {}
     names = [m.name for m in model.modalities]
@@ -54,9 +55,9 @@ def calibrate(model: ContextModel, held: list[Dialogue], look_ahead: int, covera
             logits = [x[r] for x, r in zip(predict(model, held, look_ahead, subset), rows)]
             labels = [d.label[r] for d, r in zip(held, rows)]
             x, y = np.concatenate(logits), np.concatenate(labels)
-            t = round(calibration.fit_temperature(x, y), 4)
+            t = round(calibration.fit_temperature(x, y), 4) if wanted else 1.0
             p = metrics.softmax(x / t)
-            away = calibration.held_out(logits, labels, coverage, seed)
+            away = calibration.held_out(logits, labels, coverage, seed) if wanted else {}
             key = "+".join(sorted((names[m] for m in subset), key=MODALITIES.index))
             temperatures[key] = t
             threshold = math.floor(calibration.conformal_threshold(p, y, coverage) * 1e6) / 1e6
@@ -67,4 +68,5 @@ def calibrate(model: ContextModel, held: list[Dialogue], look_ahead: int, covera
                             "nll": calibration.nll(p, y), "ece": calibration.ece(p, y),
                             "eceBeforeCalibration": calibration.ece(metrics.softmax(x), y),
                             "eceOfPerfectModel": {"mean": perfect[0], "percentile95": perfect[1]}, "heldOut": away}
-    return {"temperatures": temperatures, "conformal": {"coverage": coverage, "thresholds": thresholds}}, figures
+    calibrated = {"temperatures": temperatures, "conformal": {"coverage": coverage, "thresholds": thresholds}}
+    return calibrated if wanted else {"temperatures": {}}, figures

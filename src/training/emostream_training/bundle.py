@@ -155,9 +155,7 @@ def write_bundle(o: BundleOptions, sources: list[dict], data: list[str], descrip
             raise UserError(f"{encoder / name}: differs from its manifest")
     seed, history = stored["seed"], encoding.get("training", {}) if encoding["files"] else {}
     look_ahead, ahead = choose_look_ahead(model, held, seed)
-    calibrated, figures = calibrate(model, held, look_ahead, o.coverage, seed)
-    if not o.calibrate:
-        calibrated = {"temperatures": {}}
+    calibrated, figures = calibrate(model, held, look_ahead, o.coverage, seed, o.calibrate)
     manifest = {
         "name": o.name, "version": o.version, "description": o.description, "license": o.license, "sources": sources,
         "labels": list(description.labels), "modalities": modalities,

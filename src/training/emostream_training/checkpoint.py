@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import os
 import pickle
@@ -11,7 +10,7 @@ import random
 import re
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import BinaryIO, Iterator
 
 import numpy as np
 import torch
@@ -22,23 +21,51 @@ from .errors import UserError
 
 
 def save(path: Path, **content: object) -> None:
-    """As `write`; in memory first, because torch aborts the process when it meets a full disk."""
-    data = io.BytesIO()
-    torch.save(content, data)
-    write(path, data.getbuffer())
+    """Tensors, numbers, texts, lists and dictionaries of them, whole or not at all."""
+    with _replacing(path) as file:
+        sink = _Sink(file)
+        torch.save(content, sink)
+        if sink.error:
+            raise sink.error
 
 
-def write(path: Path, data: bytes | memoryview) -> None:
-    """Writes beside the target and renames: a killed process or a full disk leaves the old file."""
+def write(path: Path, data: bytes) -> None:
+    """Bytes, whole or not at all."""
+    with _replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file beside the target that is renamed at the end: a killed process or a full disk leaves the old one."""
     partial = path.with_name(path.name + ".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        partial.write_bytes(data)
+        with open(partial, "wb") as file:
+            yield file
         os.replace(partial, path)
     except OSError as e:
         raise UserError(f"{path}: cannot be written: {e.strerror}") from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+class _Sink:
+    """Keeps the first error to itself: torch aborts the process when a write fails under it."""
+
+    def __init__(self, file: BinaryIO):
+        self.file, self.error = file, None
+
+    def write(self, data: bytes) -> int:
+        try:
+            if self.error is None:
+                self.file.write(data)
+        except OSError as e:
+            self.error = e
+        return len(data)
+
+    def flush(self) -> None:
+        """The file does it when it is closed."""
 
 
 @contextmanager
@@ -125,6 +152,10 @@ class Average:
     def __init__(self, model: torch.nn.Module, decay: float, every: int = 1):
         self.decay, self.every, self.steps = decay, every, 0
         self.values = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    def restore(self, values: dict[str, torch.Tensor], steps: int) -> None:
+        """As a checkpoint has it; onto the device of the model."""
+        self.values, self.steps = {k: v.to(self.values[k].device) for k, v in values.items()}, steps
 
     @torch.no_grad()
     def update(self, model: torch.nn.Module) -> None:

@@ -49,8 +49,8 @@ class ContextOptions:
     width: int = number(128, 1, 65_536)
     heads: int = number(4, 1, 65_536)
     hidden: int = number(256, 1, 65_536)
-    dropout: float = number(0.3, 0, 1)
-    input_dropout: float = number(0.3, 0, 1)
+    dropout: float = number(0.3, 0, 0.99)
+    input_dropout: float = number(0.3, 0, 0.99)
 
     def __post_init__(self):
         check_ranges(self)

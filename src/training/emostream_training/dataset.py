@@ -222,15 +222,15 @@ class Dialogue:
         return len(self.speaker)
 
     def digest(self, names: list[str]) -> str:
-        """SHA-256 of the features of those modalities."""
-        return hashlib.sha256(b"".join(self.features[n].tobytes() for n in names)).hexdigest()
+        """SHA-256 of all that a model of those modalities takes from it."""
+        return hashlib.sha256(b"".join(x.tobytes() for x in (*(self.features[n] for n in names), self.available, self.speaker))).hexdigest()
 
 
 def apart(trained: Iterable[str], held: list[Dialogue], path: Path) -> None:
     """Refuses held-out dialogues (of the file `path`) that were trained on: what they choose and calibrate would mean nothing."""
     both = sorted(set(trained) & {d.conversation for d in held})
     if both:
-        raise UserError(f"{path}: {len(both)} of its conversations are trained on, such as {both[0]}; hold others out")
+        raise UserError(f"{path}: {len(both)} of its conversations have ids that are trained on, such as {both[0]}: hold others out, or rename them where they are others")
 
 
 def read_dialogues(path: Path, description: Description) -> list[Dialogue]:

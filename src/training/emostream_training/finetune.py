@@ -41,10 +41,10 @@ class FinetuneOptions:
     weight_decay: float = number(0.01, 0)
     warmup: float = number(0.06, 0, 1)          # share of the steps
     clip: float = number(1.0, 1e-12)
-    dropout: float = number(0.1, 0, 1)
-    head_dropout: float = number(0.1, 0, 1)
-    label_smoothing: float = number(0.05, 0, 1)
-    average: float = number(0.999, 0, 1)        # decay of the moving average of the weights
+    dropout: float = number(0.1, 0, 0.99)
+    head_dropout: float = number(0.1, 0, 0.99)
+    label_smoothing: float = number(0.05, 0, 0.99)
+    average: float = number(0.999, 0, 0.99999)        # decay of the moving average of the weights
     max_tokens: int = number(64, 3)
     checkpoint_every: int = number(200, 1)      # steps
     at_once: int = number(0, 0)                 # texts of a batch that the device holds at a time; 0: all of them
@@ -215,6 +215,8 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
     """
     if o.labels not in ("one", "many"):
         raise UserError('finetune.labels must be "one" or "many"')
+    if checkpoint.digest(train) == checkpoint.digest(dev):
+        raise UserError(f"{dev}: is what is trained on; hold other texts out")
     many = o.labels == "many"
     checkpoint.seed_everything(seed)
     encoder = load_encoder(start)
@@ -249,7 +251,8 @@ def finetune(o: FinetuneOptions, labels: list[str], train: Path, dev: Path, star
             averaged.load_state_dict(c["average"])
             for optimizer, state in zip(optimizers, c["optimizers"], strict=True):
                 optimizer.load_state_dict(state)
-            average.values, average.steps, step = c["average"], c["averaged"], c["step"]
+            average.restore(c["average"], c["averaged"])
+            step = c["step"]
             _set_random_state(c["rng"], device)  # last: building the networks above draws numbers too
         print(f"resumed at step {step} of {total}", flush=True)
     log = checkpoint.CsvLog(out / "train.csv", ["step", "epoch", "loss", "rate", "texts_per_second"], step)

@@ -26,7 +26,7 @@ class LossOptions:
     doubt: float = number(0.5, 0)               # what stands in counts so much there: it looks better in training than it is
     collapse: float = number(0.1, 0)            # no fusion weight above `ceiling`
     ceiling: float = number(0.8, 0, 1)
-    label_smoothing: float = number(0.05, 0, 1)
+    label_smoothing: float = number(0.05, 0, 0.99)
     class_weight_power: float = number(0.0, 0)  # 0: every utterance counts alike; 0.5: square root of the inverse frequency
 
     def __post_init__(self):

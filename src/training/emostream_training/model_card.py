@@ -76,11 +76,11 @@ def _section(title: str, text: str) -> list[str]:
 
 
 def _figures(manifest: dict, coverage: float) -> list[str]:
-    metrics = manifest["training"]["metrics"]
+    metrics, calibrated = manifest["training"]["metrics"], bool(manifest["calibration"]["temperatures"])
     conformal = manifest["calibration"].get("conformal", {"coverage": coverage, "thresholds": {}})
     lines = ["## Figures on the held-out dialogues", "",
-             "In %, but for NLL and sizes. These dialogues chose the epoch, the calibration and the thresholds, so the figures are "
-             "optimistic; a test split was not touched. Held out: calibrated on random halves of the dialogues, measured on the others. "
+             "In %, but for NLL and sizes. These dialogues chose the epoch" + (", the calibration and the thresholds" if calibrated else "")
+             + ", so the figures are optimistic; a test split was not touched. Held out: calibrated on random halves of the dialogues, measured on the others. "
              "ECE-15 adds up absolute deviations, so a model whose every confidence is right does not reach 0 on so few utterances: "
              "beside it stands what such a model shows, mean and 95th percentile.", "",
              "| available | utterances (dialogues) | weighted F1 | macro F1 | accuracy | NLL | ECE-15 before / after / held out "
@@ -89,7 +89,7 @@ def _figures(manifest: dict, coverage: float) -> list[str]:
     percent = lambda x: f"{100 * x:.1f}"
     for key, f in metrics["dev"].items():
         away, perfect = f["heldOut"], f["eceOfPerfectModel"]
-        sets = f"{percent(away['coverage'])} ({away['setSize']:.1f})" if away else "too few dialogues to tell"
+        sets = f"{percent(away['coverage'])} ({away['setSize']:.1f})" if away else "too few dialogues to tell" if calibrated else "not calibrated"
         if key not in conformal["thresholds"]:
             sets += "; so none are offered"
         lines.append(f"| {key} | {f['utterances']} ({f['dialogues']}) | {percent(f['weightedF1'])} | {percent(f['macroF1'])} "

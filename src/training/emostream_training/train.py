@@ -35,10 +35,10 @@ class TrainOptions:
     warmup: float = number(0.1, 0, 1)            # share of the steps
     floor: float = number(0.05, 0, 1)            # the cosine ends at this share of the learning rate
     clip: float = number(1.0, 1e-12)
-    average: float = number(0.99, 0, 1)          # decay of the moving average of the weights, per step
+    average: float = number(0.99, 0, 0.99999)          # decay of the moving average of the weights, per step
     noise: float = number(0.0, 0)                # standard deviation of noise on the standardised inputs
     modality_dropout: float = number(0.5, 0, 1)  # share of (utterance, modality) pairs dropped in the second view; 0: no second view
-    empty: float = number(0.0, 0, 1)             # share of utterances in the second view that lose everything, told by context alone
+    empty: float = number(0.0, 0, 0.99)             # share of utterances in the second view that lose everything, told by context alone
     patience: int = number(4, 1)                 # epochs without a better dev score before the run ends
 
     __post_init__ = check_ranges
@@ -82,11 +82,18 @@ def learning_rate(o: TrainOptions, step: int, total: int) -> float:
     return o.learning_rate * max(factor, 1 / total)
 
 
+def agree(o: TrainOptions, sizes: ContextOptions, description: Description) -> None:
+    """Refuses parts that nothing would train."""
+    if len(description.modalities) > 1 and sizes.recover and not o.modality_dropout:
+        raise UserError("without [train] modality_dropout recovery has nothing to learn from: set [context] recover = false, too")
+
+
 def fit(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, description: Description, data: list[Dialogue],
         held: list[Dialogue], out: Path, seed: int, device: torch.device = CPU) -> dict:
     """Trains the members one after the other, each from a seed of its own, and writes out/context.pt; resumes where it was."""
     if not description.modalities:
         raise UserError("the [dataset] part of the configuration describes no modality")
+    agree(o, sizes, description)
     if sizes.members == 1:
         return fit_one(o, sizes, parts, description, data, held, out, seed, device)
     model = ContextModel(description.modalities, len(description.labels), sizes)
@@ -135,8 +142,8 @@ def fit_one(o: TrainOptions, sizes: ContextOptions, parts: LossOptions, descript
             everything.load_state_dict(c["model"])
             averaged.load_state_dict(c["average"])
             optimizer.load_state_dict(c["optimizer"])
-            average.values = {k: v.to(device) for k, v in c["average"].items()}
-            average.steps, step, best = c["averaged"], c["step"], c["best"]
+            average.restore(c["average"], c["averaged"])
+            step, best = c["step"], c["best"]
             torch.set_rng_state(c["rng"])  # last: building the networks above draws numbers too
             print(f"resumed after epoch {step // per_epoch} of {o.epochs}", flush=True)
     log = checkpoint.CsvLog(out / "log.csv", ["step", "epoch", "loss", "weightedF1", "macroF1", "accuracy", "chosenBy", "lookAhead", "seconds"], step)

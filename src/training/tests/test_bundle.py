@@ -219,7 +219,10 @@ def test_bundle_holds_what_its_manifest_says(made):
 def test_bundle_that_is_not_calibrated_says_so(made):
     (made / "c.toml").write_text(CONFIG.replace('description = "A toy."', 'description = "A toy."\ncalibrate = false'))
     assert bundle(made) == 0
-    assert json.loads((made / "out/manifest.json").read_text())["calibration"] == {"temperatures": {}}
+    manifest = json.loads((made / "out/manifest.json").read_text())
+    figures = manifest["training"]["metrics"]["dev"]["text"]
+    assert manifest["calibration"] == {"temperatures": {}} and figures["ece"] == figures["eceBeforeCalibration"] and figures["heldOut"] == {}
+    assert "not calibrated; so none are offered" in (made / "out/README.md").read_text()
     assert "| calibration | none: probabilities are as the model says them |" in (made / "out/README.md").read_text()
 
 

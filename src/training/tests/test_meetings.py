@@ -134,7 +134,7 @@ def test_bundle_refuses_data_that_changed(tmp_path, encoder, capsys, monkeypatch
     assert run("train", "--data", data, "--encoder", encoder, "--out", tmp_path / "run") == 1
     assert "belongs to a run on other data" in capsys.readouterr().err
     assert run("bundle", "--run", tmp_path / "run", "--out", tmp_path / "b", "--dev", data) == 1
-    assert "19 of its conversations are trained on, such as m" in capsys.readouterr().err
+    assert "19 of its conversations have ids that are trained on, such as m" in capsys.readouterr().err
     record = json.loads((tmp_path / "run/run.json").read_text())
     (tmp_path / "run/run.json").write_text(json.dumps({**record, "heldOut": ["gone"], "heldOutSha256": hashlib.sha256(data.read_bytes()).hexdigest()}))
     assert run("bundle", "--run", tmp_path / "run", "--out", tmp_path / "b") == 1
@@ -151,7 +151,7 @@ def test_held_out_file_is_other_conversations_and_stays_what_it_was(tmp_path, en
     monkeypatch.setattr("emostream_training.meetings.STEPS", 20)
     data = meetings(tmp_path / "m.jsonl", audio=False)
     train = lambda dev: run("train", "--data", data, "--encoder", encoder, "--dev", dev, "--out", tmp_path / "run")
-    assert train(data) == 1 and "24 of its conversations are trained on, such as m0" in capsys.readouterr().err
+    assert train(data) == 1 and "24 of its conversations have ids that are trained on, such as m0" in capsys.readouterr().err
     dev = tmp_path / "dev.jsonl"
     dev.write_text(data.read_text().replace('"m', '"n'))
     assert train(dev) == 0

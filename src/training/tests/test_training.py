@@ -101,9 +101,9 @@ def test_a_loss_that_is_no_number_ends_the_run(describe, tmp_path, start):
     assert not (tmp_path / "run/context.pt").exists() and not (tmp_path / "run/checkpoint.pt").exists()
     with pytest.raises(UserError, match="not finite; train it with a lower learning_rate"):  # one step: its loss is still a number
         run(describe, tmp_path / "step", TrainOptions(epochs=1, batch=200, learning_rate=1e30))
-    texts = corpus(tmp_path / "t", 64, 1)
+    texts, others = corpus(tmp_path / "t", 64, 1), corpus(tmp_path / "d", 8, 2)
     with pytest.raises(UserError, match="the loss is (nan|inf) in epoch 1; lower learning_rate, which is 1e[+]30"):
-        finetune(FinetuneOptions(labels="one", epochs=1, batch=8, learning_rate=1e30), list(LABELS), texts, texts, start, tmp_path / "text", 1)
+        finetune(FinetuneOptions(labels="one", epochs=1, batch=8, learning_rate=1e30), list(LABELS), texts, others, start, tmp_path / "text", 1)
 
 
 @pytest.mark.parametrize("kind, wrong", [
@@ -114,7 +114,7 @@ def test_a_loss_that_is_no_number_ends_the_run(describe, tmp_path, start):
     (LossOptions, dict(align=-0.1))])
 def test_a_number_out_of_its_range_is_refused_by_name(kind, wrong):
     (key,) = wrong
-    with pytest.raises(UserError, match=rf"^here: \[x\]: {key} must be [0-9e-]+ (or more|to \d), not -?(nan|inf|[\d.]+)$"):
+    with pytest.raises(UserError, match=rf"^here: \[x\]: {key} must be [0-9e-]+ (or more|to [\d.]+), not -?(nan|inf|[\d.]+)$"):
         parse(kind, {**({"labels": "one"} if kind is FinetuneOptions else {}), **wrong}, "here: [x]")
 
 
@@ -140,6 +140,8 @@ def test_train_resumes_no_other_run(describe, tmp_path):
     for says, change in ((r"\[train\]", {"o": TrainOptions(epochs=1, weight_decay=0.5)}), (r"\[loss\]", {"parts": LossOptions(align=0.3)}),
                          (r"\[context\]", {"sizes": dataclasses.replace(SIZES, window=2)}), ("seed", {"seed": 8}), ("data", {"data": held + data[8:]}),
                          ("data", {"data": [dataclasses.replace(d, features={"text": d.features["text"] * 2}) for d in data]}),
+                         ("data", {"data": [dataclasses.replace(d, speaker=d.speaker + 1) for d in data]}),
+                         ("data", {"data": [dataclasses.replace(d, available=d.available & (d.label > 0)[:, None]) for d in data]}),
                          ("labels", {"description": dataclasses.replace(description, labels=LABELS[::-1])}),
                          ("modalities", {"description": describe(("text", 4, "log"))})):
         with pytest.raises(UserError, match=f"another run, made with another {says}; use another --out"):
@@ -210,7 +212,7 @@ def test_predicting_leaves_the_model_in_its_mode(context, bert, training):
 def test_finetune_needs_tokens(tmp_path, start):
     bad = write_lines(tmp_path / "bad", [{"text": "x", "label": "calm"}])
     with pytest.raises(DataError, match="bad:1: lacks tokens"):
-        finetune(FinetuneOptions(labels="one"), list(LABELS), bad, bad, start, tmp_path / "out", 1)
+        finetune(FinetuneOptions(labels="one"), list(LABELS), bad, corpus(tmp_path / "d", 8, 2), start, tmp_path / "out", 1)
 
 
 def test_dropping_spares_one_modality_and_invents_none():
@@ -324,3 +326,22 @@ def test_weights_are_guided_by_heads_that_are_trained():
     for guided in ({"trust": 0.5}, {"trust": 0, "teach": 0.1}):
         with pytest.raises(UserError, match="must be 0 too"):
             LossOptions(single=0, **guided)
+
+
+def test_recovery_is_not_left_untrained(describe, tmp_path):
+    """It learns from what modality dropout takes away."""
+    two = describe(("text", 4), ("audio", 4))
+    with pytest.raises(UserError, match="recovery has nothing to learn from"):
+        fit(dataclasses.replace(OPTIONS, modality_dropout=0.0), SIZES, LossOptions(), two, echo_dialogues(4, 1), echo_dialogues(4, 2), tmp_path, 1)
+
+
+def test_average_is_restored_to_where_its_model_is():
+    average = checkpoint.Average(torch.nn.Linear(2, 2).to("meta"), 0.9)
+    average.restore(torch.nn.Linear(2, 2).state_dict(), 7)
+    assert average.steps == 7 and all(v.device.type == "meta" for v in average.values.values())
+
+
+def test_finetune_holds_other_texts_out(tmp_path, start):
+    data = corpus(tmp_path / "t", 16, 1)
+    with pytest.raises(UserError, match="is what is trained on"):
+        finetune(FinetuneOptions(labels="one", epochs=1), list(LABELS), data, data, start, tmp_path / "out", 1)

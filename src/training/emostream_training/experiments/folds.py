@@ -42,7 +42,7 @@ def make_folds(table: dict | None, where: object, files: list[Path], out: Path) 
     for file in files:
         for _ in read_utterances(file):  # checks every line, so that the next loop need not
             pass
-        with open(file, encoding="utf-8") as lines:
+        with open(file, encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue
@@ -50,7 +50,7 @@ def make_folds(table: dict | None, where: object, files: list[Path], out: Path) 
                 found = expression.search(str(utterance.get(field)))
                 if not found:
                     raise UserError(f"{file}:{number}: {field} has no match of the [folds] pattern")
-                conversation = utterance.get("conversationId")
+                conversation = utterance.get("conversationId") or utterance.get("id")
                 if group_of.setdefault(conversation, found.group()) != found.group():
                     raise UserError(f"{file}:{number}: conversation {conversation!r} is in two groups of [folds], which would tear it apart: "
                                     "take a field or pattern that is the same for all its utterances")

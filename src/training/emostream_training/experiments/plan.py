@@ -10,7 +10,7 @@ from ..context import ContextOptions
 from ..dataset import Description
 from ..errors import UserError
 from ..losses import LossOptions
-from ..train import TrainOptions
+from ..train import TrainOptions, agree
 
 PLANS = Path(__file__).parents[2] / "configs" / "experiments"
 ORDER = ("complete", "missing", "ablation", "privacy", "generalisation")  # what `all` runs, dearest questions first
@@ -134,4 +134,9 @@ def check(config: dict, where: object) -> tuple[TrainOptions, ContextOptions, Lo
     """The configuration as the training takes it; a wrong key or type is an error that names `where`."""
     parts = [parse(kind, config.get(table, {}), f"{where}: [{table}]")
              for kind, table in ((TrainOptions, "train"), (ContextOptions, "context"), (LossOptions, "loss"))]
-    return *parts, Description.parse(config.get("dataset", {}), f"{where}: [dataset]")
+    description = Description.parse(config.get("dataset", {}), f"{where}: [dataset]")
+    try:
+        agree(parts[0], parts[1], description)
+    except UserError as e:
+        raise UserError(f"{where}: {e}") from None
+    return *parts, description

@@ -14,6 +14,7 @@ from ..bundle import BundleOptions, write_bundle
 from ..config import parse
 from ..dataset import Description, read_dialogues
 from ..errors import UserError
+from ..revision import revision
 from ..train import load_context, train
 from .plan import check
 from .runs import Run
@@ -22,6 +23,7 @@ from .runs import Run
 def main(arguments: list[str]) -> int:
     import torch
 
+    revision()
     run = Run.read(Path(arguments[0]))
     torch.set_num_threads(run.setting.threads)
     torch.set_flush_denormal(True)
