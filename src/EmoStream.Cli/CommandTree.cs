@@ -44,13 +44,13 @@ internal static class CommandTree
             """);
 
         var parsed = root.Parse(args);
-        var configuration = new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = ShutdownTimeout };
+        var configuration = new InvocationConfiguration { Output = terminal.Output, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = ShutdownTimeout };
         if (parsed.Action is ParseErrorAction wrong)
         {
             // A page of help would push the error off the screen.
             wrong.ShowHelp = false;
             await parsed.InvokeAsync(configuration);
-            error.WriteLine($"{string.Join(' ', PathTo(parsed.CommandResult))} --help says how.");
+            terminal.Error.WriteLine($"{string.Join(' ', PathTo(parsed.CommandResult))} --help says how.");
             return ExitCode.Usage;
         }
 
@@ -58,9 +58,8 @@ internal static class CommandTree
         {
             return await parsed.InvokeAsync(configuration);
         }
-        catch (Exception e) when (InputException.IsOfFiles(e))
+        catch (OutputException e)
         {
-            // Files that the user named were complained about by name: what is left is mostly standard output, full or closed.
             terminal.Fail($"writing the result failed: {e.Message}");
             return ExitCode.Failure;
         }
@@ -87,7 +86,7 @@ internal static class CommandTree
                 terminal.Fail(e.Message);
                 return ExitCode.Failure;
             }
-            catch (Exception e) when (!InputException.IsOfFiles(e))
+            catch (Exception e) when (e is not OutputException)
             {
                 // Ours to mend: whoever reports it needs the trace.
                 terminal.Fail($"unexpected {e.GetType().Name}: {e.Message}");

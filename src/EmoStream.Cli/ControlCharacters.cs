@@ -3,7 +3,10 @@ using Spectre.Console.Rendering;
 
 namespace EmoStream.Cli;
 
-/// <summary>Shows control characters instead of sending them: names and labels come from files, and terminals take orders in text.</summary>
+/// <summary>
+/// Shows control characters instead of sending them: names and labels come from files, and terminals take orders in
+/// text. So do those that turn the direction of writing, which make a line read as another.
+/// </summary>
 internal sealed class ControlCharacters : IRenderHook
 {
     public IEnumerable<IRenderable> Process(RenderOptions options, IEnumerable<IRenderable> renderables) => renderables.Select(inner => new Shown(inner));
@@ -13,7 +16,7 @@ internal sealed class ControlCharacters : IRenderHook
             ? segment
             : new Segment(string.Concat(segment.Text.Select(c => IsShown(c) ? Picture(c) : c)), segment.Style);
 
-    private static bool IsShown(char c) => char.IsControl(c) && c != '\n';
+    private static bool IsShown(char c) => (char.IsControl(c) && c != '\n') || c is (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 
     // Unicode has a picture for each of the first 32.
     private static char Picture(char c) => c < ' ' ? (char)('\u2400' + c) : '\uFFFD';

@@ -13,9 +13,9 @@ internal sealed class Terminal
 
     public Terminal(TextWriter output, TextWriter error)
     {
-        (Output, Error) = (output, error);
-        Out = Create(output, Console.IsOutputRedirected || output != Console.Out);
-        Err = Create(error, Console.IsErrorRedirected || error != Console.Error);
+        (Output, Error) = (CommandWriter.ForResults(output), CommandWriter.ForComplaints(error));
+        Out = Create(output, Output, Console.IsOutputRedirected || output != Console.Out);
+        Err = Create(error, Error, Console.IsErrorRedirected || error != Console.Error);
     }
 
     /// <summary>Standard output, for text that is not to be formatted (JSON).</summary>
@@ -41,9 +41,9 @@ internal sealed class Terminal
         }
     }
 
-    private static IAnsiConsole Create(TextWriter writer, bool redirected)
+    private static IAnsiConsole Create(TextWriter standard, TextWriter writer, bool redirected)
     {
-        var settings = new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) };
+        var settings = new AnsiConsoleSettings { Out = new AnsiConsoleOutput(standard) };
         if (redirected)
         {
             settings.Ansi = AnsiSupport.No;
@@ -52,6 +52,8 @@ internal sealed class Terminal
         }
 
         var console = AnsiConsole.Create(settings);
+        // Spectre.Console knows a terminal by the process' own writer.
+        console.Profile.Out = new Written(console.Profile.Out, writer);
         if (redirected)
         {
             console.Profile.Width = RedirectedWidth;
@@ -59,5 +61,19 @@ internal sealed class Terminal
 
         console.Pipeline.Attach(new ControlCharacters());
         return console;
+    }
+
+    /// <summary>The same terminal, written through another writer.</summary>
+    private sealed class Written(IAnsiConsoleOutput terminal, TextWriter writer) : IAnsiConsoleOutput
+    {
+        public TextWriter Writer => writer;
+
+        public bool IsTerminal => terminal.IsTerminal;
+
+        public int Width => terminal.Width;
+
+        public int Height => terminal.Height;
+
+        public void SetEncoding(System.Text.Encoding encoding) => terminal.SetEncoding(encoding);
     }
 }

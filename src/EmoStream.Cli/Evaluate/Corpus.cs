@@ -30,7 +30,7 @@ internal sealed class Corpus
     /// <param name="scorer">The model.</param>
     /// <param name="path">The file, for messages.</param>
     /// <param name="conversations">What it holds.</param>
-    /// <param name="encoded">Called with the number of rows just encoded.</param>
+    /// <param name="encoded">Called with the number of rows just encoded, or passed over because they were retracted.</param>
     /// <param name="cancellationToken">Stops between two batches.</param>
     /// <exception cref="InputException">A line does not fit the model.</exception>
     public static Corpus Encode(IScorer scorer, string path, IEnumerable<Conversation> conversations, Action<int> encoded, CancellationToken cancellationToken)
@@ -38,6 +38,7 @@ internal sealed class Corpus
         var model = scorer.Description;
         var dialogues = new List<Dialogue>();
         var encodedRows = new List<(Row Row, RowInput Input)>();
+        var passed = 0;
         foreach (var conversation in conversations)
         {
             var speakers = new Dictionary<string, int>();
@@ -53,6 +54,7 @@ internal sealed class Corpus
 
                 // What brings nothing keeps its row, as in the stream: the distances of the others do not change.
                 rows[i] = new Row(turn, speaker, model);
+                passed++;
                 if (!turn.IsRetracted)
                 {
                     LineRules.Check(path, turn.Line, model);
@@ -63,8 +65,9 @@ internal sealed class Corpus
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     Encode(scorer, encodedRows);
-                    encoded(encodedRows.Count);
+                    encoded(passed);
                     encodedRows.Clear();
+                    passed = 0;
                 }
             }
 
@@ -72,7 +75,7 @@ internal sealed class Corpus
         }
 
         Encode(scorer, encodedRows);
-        encoded(encodedRows.Count);
+        encoded(passed);
         return new Corpus(model, dialogues);
     }
 

@@ -30,9 +30,9 @@ internal sealed class Evaluation
     /// <summary>Names of sets of modalities by mask, such as <c>text+audio</c>.</summary>
     public string[] Keys => field ??= AvailabilityKey.All([.. Model.Modalities.Select(modality => modality.Name)]);
 
-    /// <summary>How often a corpus is gone through, encoding included; progress counts in rows times this.</summary>
+    /// <summary>How often a corpus is gone through, encoding included, or could be; progress counts in rows times this.</summary>
     public static int PassesOver(ModelDescription model)
-        => 2 + (model.LookAhead > 0 ? 1 : 0) + (1 << model.Modalities.Length) - 1 + (model.Modalities.Length > 1 ? RandomMissing.Rates.Count : 0);
+        => 2 + (model.LookAhead > 0 ? 1 : 0) + (1 << model.Modalities.Length) - 1 + RandomMissing.Rates.Count;
 
     /// <summary>Scores everything.</summary>
     public static Evaluation Of(Corpus corpus, Evaluator evaluator)
@@ -43,25 +43,42 @@ internal sealed class Evaluation
 
         // A way that takes nothing away gives what is known.
         IReadOnlyList<Prediction> Score(Func<Row, int> keep, Func<Row, bool> counts, bool diagnose)
-            => corpus.Rows.All(row => (row.Available & ~keep(row)) == 0)
-                ? [.. whole.Where(prediction => counts(prediction.Row))]
-                : evaluator.Final(keep, counts, diagnose);
+        {
+            if (corpus.Rows.Any(row => (row.Available & ~keep(row)) != 0))
+            {
+                return evaluator.Final(keep, counts, diagnose);
+            }
+
+            evaluator.Skip();
+            return [.. whole.Where(prediction => counts(prediction.Row))];
+        }
 
         var subsets = new SortedDictionary<int, IReadOnlyList<Prediction>>(Comparer<int>.Create(static (a, b) => (int.PopCount(a), a).CompareTo((int.PopCount(b), b))));
-        for (var mask = 1; mask <= corpus.Brought; mask++)
+        for (var mask = 1; mask < 1 << corpus.Model.Modalities.Length; mask++)
         {
             var subset = mask;
             if (corpus.Rows.Any(row => IsCounted(row, subset)))
             {
                 subsets.Add(subset, Score(_ => subset, row => IsCounted(row, subset), several));
             }
+            else
+            {
+                evaluator.Skip();
+            }
         }
 
         var missing = new SortedDictionary<double, IReadOnlyList<Prediction>>();
         var masks = new RandomMissing([.. corpus.Model.Modalities.Select(modality => modality.Name)]);
-        foreach (var rate in several ? RandomMissing.Rates : [])
+        foreach (var rate in RandomMissing.Rates)
         {
-            missing.Add(rate, Score(row => masks.Keep(row.Line.Event!.ConversationId, row.Line.Event.UtteranceId, row.Available, rate), row => row.Label >= 0, diagnose: false));
+            if (several)
+            {
+                missing.Add(rate, Score(row => masks.Keep(row.Line.Event!.ConversationId, row.Line.Event.UtteranceId, row.Available, rate), row => row.Label >= 0, diagnose: false));
+            }
+            else
+            {
+                evaluator.Skip();
+            }
         }
 
         return new(corpus) { Whole = whole, Provisional = provisional, Subsets = subsets, Missing = missing };

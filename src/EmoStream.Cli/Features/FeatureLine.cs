@@ -12,10 +12,10 @@ internal readonly record struct FeatureLine(int Number, JsonElement Root, string
     /// <summary>What a lone surrogate is, which JSON can write and no text can be.</summary>
     public const string NotUtf16 = "not JSON: a string is not valid UTF-16";
 
-    /// <summary>Reads a JSONL file.</summary>
+    /// <summary>Reads a JSONL file that <see cref="Utf8Lines.Open"/> opened.</summary>
     /// <exception cref="InputException">A line is no JSON object, or its text is no string: a training set with holes is worse than none.</exception>
-    public static IEnumerable<FeatureLine> Read(string path)
-        => Utf8Lines.Read(path).Select(line => Parse(path, line.Text ?? throw Bad(path, line.Number, "not valid UTF-8"), line.Number));
+    public static IEnumerable<FeatureLine> Read(string path, Stream stream)
+        => Utf8Lines.Read(path, stream).Select(line => Parse(path, line.Text ?? throw Bad(path, line.Number, "not valid UTF-8"), line.Number));
 
     /// <summary>The complaint about a line.</summary>
     public static InputException Bad(string path, int number, string reason, Exception? inner = null) => new($"{path} line {number}: {reason}", inner);

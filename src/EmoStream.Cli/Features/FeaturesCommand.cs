@@ -48,16 +48,23 @@ internal static class FeaturesCommand
         var encode = Encoder(bundle, tokens, out var encoder);
         using var owner = encoder;
         OutputFiles.Check("--out", output, file);
+        using var input = Utf8Lines.Open(file);
         OutputFiles.Write(output, stream =>
         {
             var writer = new FeatureLineWriter(stream, file, tokens ? null : bundle.Manifest.Modalities.First(m => m.Name == Contracts.Modality.Text).FeatureSpace);
-            Progress.Run(terminal, "features", Utf8Lines.Read(file).Count(), report =>
+            // In bytes: a pipe can be read once, so nobody counts its lines first.
+            Progress.Run(terminal, "features", input.CanSeek ? input.Length : null, report =>
             {
-                foreach (var batch in FeatureLine.Read(file).Chunk(LinesPerBatch))
+                var read = 0L;
+                foreach (var batch in FeatureLine.Read(file, input).Chunk(LinesPerBatch))
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     writer.Write(batch, encode(Array.ConvertAll(batch, line => line.Text)));
-                    report(batch.Length);
+                    if (input.CanSeek)
+                    {
+                        report((int)(input.Position - read));
+                        read = input.Position;
+                    }
                 }
             });
         });

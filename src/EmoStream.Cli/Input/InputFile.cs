@@ -11,16 +11,18 @@ namespace EmoStream.Cli.Input;
 /// <param name="needsModality">Whether an utterance that brings no modality is unusable, as it is for the system; else it is context.</param>
 internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>? featureSpaces = null, bool needsModality = true)
 {
+    private List<InputLine>? _kept;
+
     /// <summary>The file, as it was named.</summary>
     public string Path => path;
 
-    /// <summary>The lines in file order; enumerating again reads the file again.</summary>
+    /// <summary>The lines in file order; enumerating again reads the file again. A pipe is read once, and its lines are kept.</summary>
     /// <exception cref="InputException">The file cannot be read.</exception>
     public IEnumerable<InputLine> Lines()
     {
         var lines = path.EndsWith(".csv", StringComparison.OrdinalIgnoreCase)
             ? MeldCsvReader.Read(path)
-            : ReadJsonLines();
+            : _kept ?? ReadJsonLines();
         foreach (var line in lines)
         {
             yield return Validate(line);
@@ -40,7 +42,18 @@ internal sealed class InputFile(string path, IReadOnlyDictionary<string, string>
     }
 
     private IEnumerable<InputLine> ReadJsonLines()
-        => Utf8Lines.Read(path).Select(line => line.Text is { } text ? JsonLineReader.Read(line.Number, text, featureSpaces) : InputLine.Bad(line.Number, "not valid UTF-8"));
+    {
+        using var stream = Utf8Lines.Open(path);
+        var kept = stream.CanSeek ? null : new List<InputLine>();
+        foreach (var (number, text) in Utf8Lines.Read(path, stream))
+        {
+            var line = text is null ? InputLine.Bad(number, "not valid UTF-8") : JsonLineReader.Read(number, text, featureSpaces);
+            kept?.Add(line);
+            yield return line;
+        }
+
+        _kept = kept;
+    }
 
     private InputLine Validate(InputLine line)
         => line.Event is { } e && UtteranceEventValidator.Validate(e) is { } error && !IsAllowed(line, error) ? InputLine.Bad(line.Number, error) : line;

@@ -141,6 +141,32 @@ public sealed class CommandLineTests
         Assert.Single(error.ToString().Trim().Split('\n'));
     }
 
+    [Theory]
+    [InlineData(2, "fly")]
+    [InlineData(1, "evaluate", "/no/such/file.jsonl")]
+    public async Task Run_ErrorIsFull_ReturnsWhatItWouldOtherwise(int expected, params string[] args)
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "needs /dev/full");
+        using var output = new StringWriter();
+        await using var error = new StreamWriter(new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0)) { AutoFlush = true };
+
+        Assert.Equal(expected, await EmoStream.Cli.CommandTree.RunAsync(args, output, error));
+    }
+
+    [Fact]
+    public async Task Run_StrayFailureOfAFile_IsUnexpectedAndHasItsTrace()
+    {
+        using var error = new StringWriter();
+        var command = new System.CommandLine.Command("work");
+        EmoStream.Cli.CommandTree.Run(command, new EmoStream.Cli.Terminal(TextWriter.Null, error), (_, _) => throw new IOException("gone"));
+
+        var exitCode = await command.Parse([]).InvokeAsync(cancellationToken: TestContext.Current.CancellationToken);
+
+        Assert.Equal(1, exitCode);
+        Assert.StartsWith("error: unexpected IOException: gone", error.ToString());
+        Assert.Contains(nameof(Run_StrayFailureOfAFile_IsUnexpectedAndHasItsTrace), error.ToString());
+    }
+
     [Fact]
     public async Task Up_MissingBundle_Returns1AndSaysWhatToDo()
     {

@@ -73,6 +73,27 @@ public sealed class OutputFilesTests : IDisposable
     }
 
     [Fact]
+    public void Write_FileThatEverybodyMayWrite_KeepsItsModeWhateverTheUmask()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "needs modes");
+        var path = _directory.Write("out", "old");
+        const UnixFileMode Open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
+            | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(path, Open);
+        }
+
+        OutputFiles.Write(path, stream => stream.Write("new"u8));
+
+        Assert.Equal("new", File.ReadAllText(path));
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(Open, File.GetUnixFileMode(path));
+        }
+    }
+
+    [Fact]
     public void Write_Device_IsWrittenItself()
     {
         Assert.SkipUnless(File.Exists("/dev/full"), "needs /dev/full");

@@ -119,6 +119,22 @@ public sealed class EvaluateCommandTests : IDisposable
         Assert.DoesNotContain(new string('x', 40), error);
     }
 
+    [Theory]
+    [InlineData('\u202a')]
+    [InlineData('\u202e')]
+    [InlineData('\u2066')]
+    [InlineData('\u2069')]
+    public async Task Evaluate_LabelOfTheBundleThatTurnsTheLine_IsShownAndNotSent(char turn)
+    {
+        var bundle = TinyBundle.Copy(manifest => manifest["labels"]![1] = $"a{turn}b");
+
+        var (exitCode, output, error) = await CliRun.RunAsync("evaluate", _directory.Write("dev.jsonl", Lines(1)), "--bundle", bundle);
+
+        Assert.True(exitCode == 0, error);
+        Assert.Contains("a\ufffdb", output);
+        Assert.DoesNotContain(turn, output);
+    }
+
     [Fact]
     public async Task Evaluate_LabelOfTheBundleWithAnEscape_IsShownAndNotSent()
     {

@@ -34,6 +34,47 @@ public sealed class EvaluatorTests : IDisposable
     }
 
     [Fact]
+    public void Final_FewWantedRowsOfALongConversation_AreScoredInParts()
+    {
+        const int Step = 50;
+        var corpus = Encode(static _ => { });
+        var rows = corpus.Dialogues[0].Rows.ToList();
+        var whole = new Evaluator(_scorer, corpus, static _ => { }, _cancel.Token).Final(row => row.Available, _ => true);
+
+        var few = new Evaluator(_scorer, corpus, Report, _cancel.Token).Final(row => row.Available, row => rows.IndexOf(row) % Step == 0);
+        var stopped = new Evaluator(_scorer, corpus, ReportAndCancel, _cancel.Token);
+
+        Assert.Equal(Rows, _reported);
+        Assert.Equal(Rows / Step, few.Count);
+        Assert.All(few, prediction => Assert.Equal(whole[prediction.Position].Score.Probabilities, prediction.Score.Probabilities, (a, b) => Math.Abs(a - b) < 1e-5));
+        Assert.ThrowsAny<OperationCanceledException>(() => stopped.Final(row => row.Available, row => rows.IndexOf(row) % Step == 0));
+    }
+
+    [Theory]
+    [InlineData(true, 2)]
+    [InlineData(false, 2)]
+    [InlineData(true, Rows)]
+    public void Evaluation_Progress_ReachesItsTotal(bool audio, int rows)
+    {
+        // Retracted, without a label, without anything the model takes.
+        string[] more =
+        [
+            """{"conversationId":"d","utteranceId":"u1","speaker":"Ana","text":"good","label":"joy"}""",
+            """{"conversationId":"d","utteranceId":"u2","speaker":"Ana","text":"bad"}""",
+            """{"conversationId":"d","utteranceId":"u3","speaker":"Ana"}""",
+            """{"conversationId":"d","utteranceId":"u4","speaker":"Ana","text":"gone","label":"joy"}""",
+            """{"conversationId":"d","utteranceId":"u4","kind":"retraction"}""",
+        ];
+        var spaces = FeatureSpaces.Parse(audio ? ["audio=audio/tiny@1"] : []);
+        var file = new InputFile(_directory.Write("mixed.jsonl", [.. more, .. EvaluateModalitiesTests.Lines().Take(rows)]), spaces, needsModality: false);
+        var corpus = Corpus.Encode(_scorer, file.Path, Conversation.Gather(file), Report, _cancel.Token);
+
+        _ = Evaluation.Of(corpus, new Evaluator(_scorer, corpus, Report, _cancel.Token));
+
+        Assert.Equal(corpus.Rows.Count() * Evaluation.PassesOver(_scorer.Description), _reported);
+    }
+
+    [Fact]
     public void Encode_CancelledWithinAConversation_Stops()
     {
         Assert.ThrowsAny<OperationCanceledException>(() => Encode(ReportAndCancel));

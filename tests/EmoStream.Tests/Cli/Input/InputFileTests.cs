@@ -98,5 +98,23 @@ public sealed class InputFileTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
+    [Fact]
+    public async Task Lines_OfAPipe_AreReadOnceAndKept()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "needs named pipes with paths");
+        var pipe = Path.Combine(_directory.Root, "pipe");
+        using (var made = System.Diagnostics.Process.Start("mkfifo", pipe))
+        {
+            await made.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+
+        var file = new InputFile(pipe);
+        var read = Task.Run(() => (Plan: file.Plan(), Lines: file.Lines().ToList()), TestContext.Current.CancellationToken);
+        await Task.Run(() => File.WriteAllText(pipe, Dataset + "\n"), TestContext.Current.CancellationToken);
+        var (plan, lines) = await read.WaitAsync(EmoStream.Testing.Eventually.Timeout, TestContext.Current.CancellationToken);
+
+        Assert.True(plan.NeedsEndAfter(Assert.Single(lines)));
+    }
+
     private List<InputLine> Read(params string[] lines) => new InputFile(_directory.Write("a.jsonl", lines)).Lines().ToList();
 }
