@@ -60,8 +60,8 @@ internal sealed partial class ConversationGrain(
     private async Task TakeAsync(Conversation conversation, IList<SequentialItem<UtteranceEvent>> items)
     {
         var takenAt = timeProvider.GetUtcNow();
-        var source = ((KafkaSequenceToken)items[0].Token).Source; // a delivery never mixes sources
-        conversation.BeginBatch(source);
+        var origin = (KafkaSequenceToken)items[0].Token; // a delivery never mixes sources or fences
+        conversation.BeginBatch(origin.Source);
         for (var i = 0; i < items.Count; i++)
         {
             var e = items[i].Item;
@@ -69,8 +69,8 @@ internal sealed partial class ConversationGrain(
             var decision = policy.Decide(e);
             if (conversation.NeedsCommitFirst(e))
             {
-                await CommitAsync(conversation, takenAt);
-                conversation.BeginBatch(source);
+                await CommitAsync(conversation, takenAt, origin.Fence);
+                conversation.BeginBatch(origin.Source);
             }
 
             // 2. Order, duplicates, revisions, speakers, window.
@@ -78,11 +78,11 @@ internal sealed partial class ConversationGrain(
             metrics.Event(e.Kind, conversation.Apply(e, items[i].Token.SequenceNumber, decision, fetched));
         }
 
-        await CommitAsync(conversation, takenAt);
+        await CommitAsync(conversation, takenAt, origin.Fence);
         metrics.Batch(items.Count);
     }
 
-    private async Task CommitAsync(Conversation conversation, DateTimeOffset takenAt)
+    private async Task CommitAsync(Conversation conversation, DateTimeOffset takenAt, string? fence)
     {
         // 3. Everything that changed is scored in its context.
         var scoring = new Scoring(conversation, AskAsync, timeProvider, takenAt);
@@ -96,8 +96,8 @@ internal sealed partial class ConversationGrain(
 
         // 4. State, entries, feed and offset, or nothing of it.
         if (conversation.ToCommit() is not { } commit) return;
-        var result = await store.CommitAsync(this.GetPrimaryKeyString(), commit);
-        if (result is CommitResult.Stale or CommitResult.Diverged)
+        var result = await store.CommitAsync(this.GetPrimaryKeyString(), commit, fence);
+        if (result is not (CommitResult.Committed or CommitResult.AlreadyCommitted))
         {
             metrics.Refused(result);
             throw new CommitRefusedException(result);

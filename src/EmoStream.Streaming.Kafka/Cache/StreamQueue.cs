@@ -34,13 +34,13 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
         return cursor;
     }
 
-    /// <summary>Copies a range into one delivery. A delivery never mixes sources: the range ends where the topic was recreated.</summary>
+    /// <summary>Copies a range into one delivery. A delivery never mixes origins: the range ends where reading was positioned anew.</summary>
     public KafkaBatchContainer Take(long from, out long to)
     {
         var start = (int)(from - _first);
-        var source = _events[start].Source;
+        var origin = _events[start].Origin;
         var count = 1;
-        while (count < cache.DeliveryBatch && start + count < _events.Count && ReferenceEquals(_events[start + count].Source, source))
+        while (count < cache.DeliveryBatch && start + count < _events.Count && ReferenceEquals(_events[start + count].Origin, origin))
         {
             count++;
         }
@@ -52,7 +52,7 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
             values[i] = _events[start + i].Value;
         }
         to = from + count;
-        return new KafkaBatchContainer(streamId, source, offsets, values, cache.Repeated);
+        return new KafkaBatchContainer(streamId, origin, offsets, values, cache.Repeated);
     }
 
     /// <summary>Completes what every subscriber has taken. Without subscribers nothing is done: somebody may still come.</summary>

@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using EmoStream.Streaming.Kafka.Cache;
 using Microsoft.Extensions.Logging;
 using ErrorCode = Confluent.Kafka.ErrorCode;
 
@@ -8,7 +9,7 @@ namespace EmoStream.Streaming.Kafka.Reading;
 internal sealed partial class PartitionReader
 {
     private string? _topicId;
-    private string _source = "";
+    private Origin _origin = new("", 0, null);
     private Task<string>? _asked;
     private long _askedAt;
 
@@ -67,7 +68,7 @@ internal sealed partial class PartitionReader
     {
         if (_topicId != topicId)
         {
-            (_topicId, _source) = (topicId, $"{topicId}/{partition}");
+            (_topicId, _origin) = (topicId, new($"{topicId}/{partition}", _origin.Generation, null));
         }
         _askedAt = context.Time.GetTimestamp();
         consumer.Assign(new TopicPartitionOffset(_topicPartition, from));

@@ -185,7 +185,7 @@ internal sealed partial class PartitionReader(
         var decoded = Decode(record, key, value);
         if (decoded.Event is not null)
         {
-            var item = new CachedEvent(_source, record.Offset, bytes, decoded.StreamId, decoded.Event);
+            var item = new CachedEvent(_origin, record.Offset, bytes, decoded.StreamId, decoded.Event);
             tracker.Add(item);
             output.TryWrite(item);
             return;

@@ -28,8 +28,12 @@ public sealed class TimelineStore(IConnectionMultiplexer redis, TimeProvider tim
     }
 
     /// <summary>Writes one batch or refuses it; see <see cref="CommitResult"/>.</summary>
-    public async Task<CommitResult> CommitAsync(string conversationId, TimelineCommit commit)
+    /// <param name="conversationId">The conversation.</param>
+    /// <param name="commit">The batch.</param>
+    /// <param name="fence">The life of Redis that the batch was read under; null: not asked.</param>
+    public async Task<CommitResult> CommitAsync(string conversationId, TimelineCommit commit, string? fence = null)
     {
+        _ = fence;
         CheckChangeNumbers(commit);
         var keys = RedisKeys.Of(conversationId);
         var arguments = CommitArguments.Of(commit, keys.Changes);

@@ -237,6 +237,8 @@ public sealed class PartitionCacheTests
         }
     }
 
+    private static readonly Origin Origin = new("t/0", 0, null);
+
     private static StreamId Id(string stream) => StreamId.Create("n", stream);
 
     private void Add(params string[] streams)
@@ -244,7 +246,7 @@ public sealed class PartitionCacheTests
         List<IBatchContainer> batch = [];
         foreach (var stream in streams)
         {
-            var item = new CachedEvent("t/0", _next++, 10, Id(stream), stream);
+            var item = new CachedEvent(Origin, _next++, 10, Id(stream), stream);
             _tracker.Add(item);
             batch.Add(item);
         }
