@@ -26,6 +26,18 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
 
     public void Add(CachedEvent item) => _events.Add(item);
 
+    /// <summary>Forgets the events without completing them. A delivery under way is nobody's any longer, however it ends.</summary>
+    public void Reset()
+    {
+        _first = End;
+        _events.Clear();
+        foreach (var cursor in _cursors)
+        {
+            cursor.Reset(_first);
+        }
+        cache.Touch(this);
+    }
+
     /// <summary>Every cursor starts at the first event that is not done, whatever token the agent asks for: a miss cannot exist.</summary>
     public StreamCursor Open()
     {
@@ -174,6 +186,9 @@ internal sealed class StreamCursor(StreamQueue queue, long position) : IQueueCac
     }
 
     public void RecordDeliveryFailure() => _failed = true;
+
+    /// <summary>See <see cref="StreamQueue.Reset"/>.</summary>
+    public void Reset(long position) => _from = _to = position;
 
     public void Dispose()
     {
