@@ -30,8 +30,8 @@ public sealed class KafkaSequenceToken : StreamSequenceToken
     public long Offset { get; private set; }
 
     /// <summary>
-    /// What <see cref="KafkaPositionStore.Fence"/> said when the partition's reader took its position; null without a store.
-    /// Whoever keeps effects in the same place refuses an event whose fence is not the present one: events before it may be
+    /// The life of the <see cref="KafkaPositionStore"/> in which the partition's reader took its position; null without a store.
+    /// Whoever keeps effects in the same place refuses an event whose fence is not the present life: events before it may be
     /// missing there. No part of the token's identity or order.
     /// </summary>
     [Id(2)]
