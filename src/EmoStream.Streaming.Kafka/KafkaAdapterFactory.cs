@@ -1,4 +1,5 @@
 using EmoStream.Streaming.Kafka.DeadLetters;
+using EmoStream.Streaming.Kafka.Ownership;
 using EmoStream.Streaming.Kafka.Reading;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -12,19 +13,21 @@ internal sealed class KafkaAdapterFactory(KafkaStreamContext context, bool reads
 {
     private readonly KafkaAdapter _adapter = new(context);
     private KafkaQueueMapper? _mapper;
+    private ITimer? _growth;
 
-    public static KafkaAdapterFactory CreateForSilo(IServiceProvider services, string name) => new(Context(services, name), reads: true);
+    public static KafkaAdapterFactory CreateForSilo(IServiceProvider services, string name) => new(Context(services, name, reads: true), reads: true);
 
-    public static KafkaAdapterFactory CreateForClient(IServiceProvider services, string name) => new(Context(services, name), reads: false);
+    public static KafkaAdapterFactory CreateForClient(IServiceProvider services, string name) => new(Context(services, name, reads: false), reads: false);
 
     public Task<IQueueAdapter> CreateAdapter() => CreateAdapter(CancellationToken.None);
 
-    /// <summary>Partitions are counted here, once: a topic that grows is read in full after the next start.</summary>
+    /// <summary>Counts the partitions, now and every <see cref="KafkaStreamOptions.TopicCheckInterval"/>: a topic may grow.</summary>
     public async Task<IQueueAdapter> CreateAdapter(CancellationToken cancellationToken)
     {
         if (reads)
         {
             _mapper = new KafkaQueueMapper(context.Name, await context.Topics.GetPartitionsAsync(cancellationToken));
+            _growth = context.Time.CreateTimer(_ => Count(), null, context.Options.TopicCheckInterval, Timeout.InfiniteTimeSpan);
         }
         return _adapter;
     }
@@ -38,9 +41,30 @@ internal sealed class KafkaAdapterFactory(KafkaStreamContext context, bool reads
     public Task<IStreamFailureHandler> GetDeliveryFailureHandler(QueueId queueId) =>
         Task.FromResult<IStreamFailureHandler>(new NoOpStreamDeliveryFailureHandler(faultOnError: false));
 
-    public void Dispose() => _adapter.Dispose();
+    public void Dispose()
+    {
+        // A count under way uses the client that is disposed of next.
+        _growth?.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        _adapter.Dispose();
+    }
 
-    private static KafkaStreamContext Context(IServiceProvider services, string name)
+    private void Count()
+    {
+        try
+        {
+            if (context.Topics.CountPartitions() is { } partitions)
+            {
+                _mapper!.Grow(partitions);
+            }
+            _growth!.Change(context.Options.TopicCheckInterval, Timeout.InfiniteTimeSpan);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The silo has stopped meanwhile.
+        }
+    }
+
+    private static KafkaStreamContext Context(IServiceProvider services, string name, bool reads)
     {
         var options = services.GetRequiredService<IOptionsMonitor<KafkaStreamOptions>>().Get(name);
         var data = services.GetKeyedService<KafkaDataAdapter>(name)
@@ -54,6 +78,8 @@ internal sealed class KafkaAdapterFactory(KafkaStreamContext context, bool reads
         {
             DeadLetters = new DeadLetterWriter(options, metrics, time, loggers.CreateLogger<DeadLetterWriter>()),
             Topics = new KafkaTopics(options, time, loggers.CreateLogger<KafkaTopics>()),
+            Positions = services.GetKeyedService<KafkaPositionStore>(name),
+            Holders = reads ? services.GetRequiredService<PartitionHolders>() : null,
         };
     }
 }

@@ -1,3 +1,4 @@
+using EmoStream.Streaming.Kafka.Cache;
 using Orleans.Streams;
 
 namespace EmoStream.Streaming.Kafka;
@@ -17,6 +18,8 @@ internal sealed class KafkaBatchContainer : IBatchContainer
     private readonly long[] _offsets;
     [Id(3)]
     private readonly object[] _events;
+    [Id(4)]
+    private readonly string? _fence;
 
     /// <summary>Stays on this silo: counts the attempts of the pulling agent.</summary>
     [NonSerialized]
@@ -24,10 +27,11 @@ internal sealed class KafkaBatchContainer : IBatchContainer
     [NonSerialized]
     private bool _attempted;
 
-    public KafkaBatchContainer(StreamId streamId, string source, long[] offsets, object[] events, Action<int>? repeated = null)
+    public KafkaBatchContainer(StreamId streamId, Origin origin, long[] offsets, object[] events, Action<int>? repeated = null)
     {
         _streamId = streamId;
-        _source = source;
+        _source = origin.Source;
+        _fence = origin.Fence;
         _offsets = offsets;
         _events = events;
         _repeated = repeated;
@@ -37,7 +41,7 @@ internal sealed class KafkaBatchContainer : IBatchContainer
 
     public int Count => _events.Length;
 
-    public StreamSequenceToken SequenceToken => new KafkaSequenceToken(_source, _offsets[0]);
+    public StreamSequenceToken SequenceToken => new KafkaSequenceToken(_source, _offsets[0], _fence);
 
     /// <summary>
     /// An event of another type than the grain subscribed with is an error, not an empty batch: Orleans would take an
@@ -49,7 +53,7 @@ internal sealed class KafkaBatchContainer : IBatchContainer
         for (var i = 0; i < events.Length; i++)
         {
             events[i] = _events[i] is T typed
-                ? Tuple.Create<T, StreamSequenceToken>(typed, new KafkaSequenceToken(_source, _offsets[i]))
+                ? Tuple.Create<T, StreamSequenceToken>(typed, new KafkaSequenceToken(_source, _offsets[i], _fence))
                 : throw new InvalidCastException($"The stream carries {_events[i].GetType()}, the grain subscribed to {typeof(T)}.");
         }
         return events;

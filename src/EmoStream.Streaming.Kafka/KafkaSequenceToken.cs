@@ -13,11 +13,12 @@ public sealed class KafkaSequenceToken : StreamSequenceToken
     /// <summary>Creates a token.</summary>
     /// <param name="source">The partition, as <c>topicId/partition</c>.</param>
     /// <param name="offset">The offset within it.</param>
+    /// <param name="fence">See <see cref="Fence"/>.</param>
     [JsonConstructor]
-    public KafkaSequenceToken(string source, long offset)
+    public KafkaSequenceToken(string source, long offset, string? fence = null)
     {
         ArgumentNullException.ThrowIfNull(source);
-        (Source, Offset) = (source, offset);
+        (Source, Offset, Fence) = (source, offset, fence);
     }
 
     /// <summary>The partition, as <c>topicId/partition</c>; offsets compare only within one source.</summary>
@@ -27,6 +28,14 @@ public sealed class KafkaSequenceToken : StreamSequenceToken
     /// <summary>The offset within the source.</summary>
     [Id(1)]
     public long Offset { get; private set; }
+
+    /// <summary>
+    /// The life of the <see cref="KafkaPositionStore"/> in which the partition's reader took its position; null without a store.
+    /// Whoever keeps effects in the same place refuses an event whose fence is not the present life: events before it may be
+    /// missing there. No part of the token's identity or order.
+    /// </summary>
+    [Id(2)]
+    public string? Fence { get; private set; }
 
     /// <summary>The offset: Orleans' name for it.</summary>
     [JsonIgnore]

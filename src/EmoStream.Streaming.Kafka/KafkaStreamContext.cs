@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using EmoStream.Streaming.Kafka.DeadLetters;
+using EmoStream.Streaming.Kafka.Ownership;
 using EmoStream.Streaming.Kafka.Reading;
 using Microsoft.Extensions.Logging;
 
@@ -17,6 +18,12 @@ internal sealed record KafkaStreamContext(
     public required DeadLetterWriter DeadLetters { get; init; }
 
     public required KafkaTopics Topics { get; init; }
+
+    /// <summary>Where positions lie with the effects; null: in Kafka.</summary>
+    public KafkaPositionStore? Positions { get; init; }
+
+    /// <summary>Who reads which partition; null where there is nobody else (a client reads none).</summary>
+    public PartitionHolders? Holders { get; init; }
 
     /// <summary>
     /// Manual assignment under a group id that is used for committed offsets alone: Orleans decides who owns a partition.

@@ -75,6 +75,35 @@ public sealed class KafkaStreamOptions
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
+    /// The pauses between attempts to deliver an event that its grain refuses, in order. After the last one the event is
+    /// dead-lettered and its stream parked; empty: it is delivered again and again, <see cref="MaxRetryDelay"/> apart.
+    /// Failures of what many streams share (time-outs, silos that went, what <see cref="IsTransient"/> names) do not count.
+    /// The default is 0.2 s three times, 2 s three times, 15 s twice.
+    /// </summary>
+    public IList<TimeSpan> RetryDelays { get; } =
+    [
+        TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(2),
+        TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(15),
+    ];
+
+    /// <summary>Further failures that say nothing about the event, such as a data store that does not answer. The default is none.</summary>
+    public Func<Exception, bool> IsTransient { get; set; } = _ => false;
+
+    /// <summary>
+    /// How long a new owner of a partition waits for the former one, when it still lives, to finish and let go; then it takes
+    /// the partition by force. The default is ten seconds.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
+    public TimeSpan HandoverTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// How far before its position, by the records' time, a partition is read again after <see cref="KafkaPositionStore"/> lost
+    /// acknowledged writes: covers losses that leave no prefix of what was written. The default is five seconds.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
+    public TimeSpan RewindMargin { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
     /// How often a reader asks for the topic's id: a topic that was deleted and created again is read from its beginning,
     /// even when it has grown past the offset where its former life was left. The default is ten seconds.
     /// </summary>

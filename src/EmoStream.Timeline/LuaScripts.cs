@@ -1,14 +1,16 @@
 namespace EmoStream.Timeline;
 
 /// <summary>
-/// The embedded Lua scripts. StackExchange.Redis sends them as EVALSHA and loads them where a server does not know them
-/// yet, so each call is one round trip.
+/// The embedded Lua scripts. Those that only read are sent by StackExchange.Redis as EVALSHA, which loads them where a server
+/// does not know them yet; those that write go through <see cref="Incarnation.RedisIncarnation"/>. Each call is one round trip.
 /// </summary>
 internal static class LuaScripts
 {
     public static readonly string Open = Load("open.lua");
     public static readonly string Commit = Load("commit.lua");
     public static readonly string Feed = Load("feed.lua");
+    public static readonly string Claim = Load("claim.lua");
+    public static readonly string Advance = Load("advance.lua");
     public static readonly string Interleave = Load("interleave.lua");
 
     private static string Load(string name)

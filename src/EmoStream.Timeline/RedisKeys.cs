@@ -11,6 +11,12 @@ internal static class RedisKeys
     /// <summary>zset: conversation id by last activity in Unix ms. In another slot, hence outside the commit script.</summary>
     public static readonly RedisKey Conversations = "emostream:conversations";
 
+    /// <summary>string: the id of the present life; see <see cref="Incarnation.RedisIncarnation"/>.</summary>
+    public static readonly RedisKey Life = "emostream:life";
+
+    /// <summary>hash: epoch of the owner, offset, life of a partition; see <see cref="Incarnation.Watermarks"/>.</summary>
+    public static RedisKey Watermark(string source) => "emostream:watermark:" + source;
+
     /// <summary>Field of <see cref="ConversationKeys.State"/>: the fencing token.</summary>
     public const string Epoch = "epoch";
 

@@ -22,7 +22,7 @@ public static class TimelineMetrics
         "emostream.timeline.commit.entries", unit: "{entry}", description: "Timeline entries committed.");
 
     private static readonly Counter<long> Refused = Meter.CreateCounter<long>(
-        "emostream.timeline.commit.refused", unit: "{commit}", description: "Commits refused or failed, by reason: stale, diverged, error.");
+        "emostream.timeline.commit.refused", unit: "{commit}", description: "Commits refused or failed, by reason: stale, diverged, fenced, error.");
 
     private static readonly UpDownCounter<int> Followers = Meter.CreateUpDownCounter<int>(
         "emostream.timeline.followers", unit: "{follower}", description: "Followers of live timelines in this process.");
@@ -40,6 +40,9 @@ public static class TimelineMetrics
                 break;
             case CommitResult.Diverged:
                 Refused.Add(1, new KeyValuePair<string, object?>("reason", "diverged"));
+                break;
+            case CommitResult.Fenced:
+                Refused.Add(1, new KeyValuePair<string, object?>("reason", "fenced"));
                 break;
             case CommitResult.AlreadyCommitted:
                 break;

@@ -1,6 +1,7 @@
 using EmoStream.Contracts;
 using EmoStream.Timeline.Commit;
 using EmoStream.Timeline.Connect;
+using EmoStream.Timeline.Incarnation;
 using EmoStream.Timeline.Read;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -23,8 +24,15 @@ public static class TimelineServiceCollectionExtensions
         services.TryAddKeyedSingleton<IConnectionMultiplexer>(
             Names.Redis, (provider, _) => RedisConnection.Connect(provider.GetRequiredService<IConfiguration>()));
         services.AddHostedService<RedisProbeService>();
+        services.TryAddSingleton(provider => new RedisIncarnation(
+            provider.GetRequiredKeyedService<IConnectionMultiplexer>(Names.Redis),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<RedisIncarnation>>()));
+        services.TryAddSingleton<Watermarks>();
         services.TryAddSingleton(provider => new TimelineStore(
-            provider.GetRequiredKeyedService<IConnectionMultiplexer>(Names.Redis), provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredKeyedService<IConnectionMultiplexer>(Names.Redis),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<RedisIncarnation>()));
         services.TryAddSingleton(provider => new TimelineReader(
             provider.GetRequiredKeyedService<IConnectionMultiplexer>(Names.Redis),
             provider.GetRequiredService<TimeProvider>(),

@@ -32,6 +32,7 @@ internal sealed partial class ConversationGrain(
     private IInferenceWorker _worker = null!;
     private ModelDescription _model = null!;
     private Conversation? _conversation;
+    private string? _fence;
 
     public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => handleFactory.Create<UtteranceEvent>().ResumeAsync(this);
 
@@ -39,8 +40,10 @@ internal sealed partial class ConversationGrain(
     {
         try
         {
-            // Not on activation: the pulling agent reads nothing else of the partition while a grain activates.
-            _conversation ??= await OpenAsync();
+            // Not on activation: the pulling agent reads nothing else of the partition while a grain activates. What was read in
+            // another life of Redis may not be there any longer: events would pass for repeats that are not.
+            var fence = ((KafkaSequenceToken)items[0].Token).Fence;
+            if (_conversation is null || _fence != fence) (_conversation, _fence) = (await OpenAsync(fence), fence);
             await TakeAsync(_conversation, items);
         }
         catch
@@ -60,8 +63,8 @@ internal sealed partial class ConversationGrain(
     private async Task TakeAsync(Conversation conversation, IList<SequentialItem<UtteranceEvent>> items)
     {
         var takenAt = timeProvider.GetUtcNow();
-        var source = ((KafkaSequenceToken)items[0].Token).Source; // a delivery never mixes sources
-        conversation.BeginBatch(source);
+        var origin = (KafkaSequenceToken)items[0].Token; // a delivery never mixes sources or fences
+        conversation.BeginBatch(origin.Source);
         for (var i = 0; i < items.Count; i++)
         {
             var e = items[i].Item;
@@ -69,8 +72,8 @@ internal sealed partial class ConversationGrain(
             var decision = policy.Decide(e);
             if (conversation.NeedsCommitFirst(e))
             {
-                await CommitAsync(conversation, takenAt);
-                conversation.BeginBatch(source);
+                await CommitAsync(conversation, takenAt, origin.Fence);
+                conversation.BeginBatch(origin.Source);
             }
 
             // 2. Order, duplicates, revisions, speakers, window.
@@ -78,11 +81,11 @@ internal sealed partial class ConversationGrain(
             metrics.Event(e.Kind, conversation.Apply(e, items[i].Token.SequenceNumber, decision, fetched));
         }
 
-        await CommitAsync(conversation, takenAt);
+        await CommitAsync(conversation, takenAt, origin.Fence);
         metrics.Batch(items.Count);
     }
 
-    private async Task CommitAsync(Conversation conversation, DateTimeOffset takenAt)
+    private async Task CommitAsync(Conversation conversation, DateTimeOffset takenAt, string? fence)
     {
         // 3. Everything that changed is scored in its context.
         var scoring = new Scoring(conversation, AskAsync, timeProvider, takenAt);
@@ -96,12 +99,14 @@ internal sealed partial class ConversationGrain(
 
         // 4. State, entries, feed and offset, or nothing of it.
         if (conversation.ToCommit() is not { } commit) return;
-        var result = await store.CommitAsync(this.GetPrimaryKeyString(), commit);
-        if (result is CommitResult.Stale or CommitResult.Diverged)
-        {
-            metrics.Refused(result);
-            throw new CommitRefusedException(result);
-        }
+        var result = await store.CommitAsync(this.GetPrimaryKeyString(), commit, fence);
+        if (result is not (CommitResult.Committed or CommitResult.AlreadyCommitted)) throw Refused(result);
+    }
+
+    private CommitRefusedException Refused(CommitResult result)
+    {
+        metrics.Refused(result);
+        return new(result);
     }
 
     private async ValueTask<ScoreReply> AskAsync(ScoreRequest request)
@@ -110,12 +115,12 @@ internal sealed partial class ConversationGrain(
         return reply.Bundle == _model.Bundle ? reply : throw new BundleChangedException();
     }
 
-    private async Task<Conversation> OpenAsync()
+    private async Task<Conversation> OpenAsync(string? fence)
     {
         _worker = GrainFactory.GetGrain<IInferenceWorker>(0);
         _model = await _worker.DescribeAsync();
         var id = this.GetPrimaryKeyString();
-        return new(id, _model, await store.OpenAsync(id), serializer);
+        return new(id, _model, await store.OpenAsync(id, fence) ?? throw Refused(CommitResult.Fenced), serializer);
     }
 
     [LoggerMessage(LogLevel.Error, "The model refused a request; {Unscored} of its {Utterances} utterances stay without a score.")]

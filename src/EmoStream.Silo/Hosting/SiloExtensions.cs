@@ -9,6 +9,7 @@ using EmoStream.Streaming.Kafka;
 using EmoStream.Timeline;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using StackExchange.Redis;
 
 namespace EmoStream.Silo.Hosting;
 
@@ -36,7 +37,7 @@ public static partial class SiloExtensions
         builder.Services.AddSingleton<KafkaDataAdapter>(services => new UtteranceAdapter(
             services.GetRequiredService<PolicyGate>(), services.GetRequiredService<IScorer>().Description));
         builder.UseOrleans(silo => silo
-            .AddKafkaStreams(Names.StreamProvider, streams => streams.ConfigureOptions(Bind))
+            .AddKafkaStreams(Names.StreamProvider, streams => streams.ConfigureOptions(Bind).UsePositionStore<TimelinePositions>())
             .Configure<ClusterMembershipOptions>(DetectFailuresFast)
             .Configure<SiloMessagingOptions>(options => options.ResponseTimeout = DeliveryTimeout)
             .AddGrainCollection());
@@ -54,6 +55,8 @@ public static partial class SiloExtensions
             KafkaSettings.CopyTo(configuration, kafka.ClientSettings);
             // One conversation's backlog must not keep the model from the others for seconds.
             kafka.DeliveryBatch = 256;
+            // Says nothing about the events: Redis is away, another activation took over, the model was exchanged.
+            kafka.IsTransient = e => e is RedisException or CommitRefusedException or BundleChangedException;
         })
         .BindConfiguration($"Orleans:Streaming:{Names.StreamProvider}");
 

@@ -3,20 +3,26 @@ using Orleans.Streams;
 
 namespace EmoStream.Streaming.Kafka.Cache;
 
+/// <summary>What the events of a reader have in common from one positioning to the next; compared by reference.</summary>
+/// <param name="Source">The partition, as <see cref="KafkaSequenceToken.Source"/>.</param>
+/// <param name="Generation">Counts positionings that took reading back: undelivered events of an earlier one come again.</param>
+/// <param name="Fence">As <see cref="KafkaSequenceToken.Fence"/>.</param>
+internal sealed record Origin(string Source, int Generation, string? Fence);
+
 /// <summary>One event between the reader and its stream's queue; never leaves the silo.</summary>
-internal sealed class CachedEvent(string source, long offset, int bytes, StreamId streamId, object value)
+internal sealed class CachedEvent(Origin origin, long offset, int bytes, StreamId streamId, object value)
     : PendingOffset(offset, bytes), IBatchContainer
 {
-    public string Source => source;
+    public Origin Origin => origin;
 
     public object Value => value;
 
     public StreamId StreamId => streamId;
 
-    public StreamSequenceToken SequenceToken => new KafkaSequenceToken(source, Offset);
+    public StreamSequenceToken SequenceToken => new KafkaSequenceToken(origin.Source, Offset, origin.Fence);
 
     public IEnumerable<Tuple<T, StreamSequenceToken>> GetEvents<T>() =>
-        new KafkaBatchContainer(streamId, source, [Offset], [value]).GetEvents<T>();
+        new KafkaBatchContainer(streamId, origin, [Offset], [value]).GetEvents<T>();
 
     public bool ImportRequestContext() => false;
 }

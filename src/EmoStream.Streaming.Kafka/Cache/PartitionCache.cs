@@ -15,6 +15,7 @@ internal sealed partial class PartitionCache(
     private readonly Dictionary<StreamId, StreamQueue> _streams = [];
     private readonly List<StreamQueue> _touched = [];
     private readonly HashSet<StreamQueue> _orphans = [];
+    private int _generation;
     private bool _warned;
 
     public int DeliveryBatch { get; } = options.DeliveryBatch;
@@ -34,6 +35,10 @@ internal sealed partial class PartitionCache(
             if (messages[i] is not CachedEvent item)
             {
                 continue; // an announcement: its events are here already
+            }
+            if (item.Origin.Generation > _generation)
+            {
+                StartGeneration(item.Origin.Generation);
             }
             if (!_streams.TryGetValue(item.StreamId, out var queue))
             {
@@ -108,6 +113,19 @@ internal sealed partial class PartitionCache(
         foreach (var queue in _streams.Values)
         {
             queue.SettleClosed();
+        }
+    }
+
+    /// <summary>
+    /// Reading was taken back: whatever is not delivered yet comes again behind the event that announces it. Delivering both
+    /// would let an older event pass as a repeat of a newer one.
+    /// </summary>
+    private void StartGeneration(int generation)
+    {
+        _generation = generation;
+        foreach (var queue in _streams.Values)
+        {
+            queue.Reset();
         }
     }
 

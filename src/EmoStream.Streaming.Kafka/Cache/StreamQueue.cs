@@ -26,6 +26,18 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
 
     public void Add(CachedEvent item) => _events.Add(item);
 
+    /// <summary>Forgets the events without completing them. A delivery under way is nobody's any longer, however it ends.</summary>
+    public void Reset()
+    {
+        _first = End;
+        _events.Clear();
+        foreach (var cursor in _cursors)
+        {
+            cursor.Reset(_first);
+        }
+        cache.Touch(this);
+    }
+
     /// <summary>Every cursor starts at the first event that is not done, whatever token the agent asks for: a miss cannot exist.</summary>
     public StreamCursor Open()
     {
@@ -34,13 +46,13 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
         return cursor;
     }
 
-    /// <summary>Copies a range into one delivery. A delivery never mixes sources: the range ends where the topic was recreated.</summary>
+    /// <summary>Copies a range into one delivery. A delivery never mixes origins: the range ends where reading was positioned anew.</summary>
     public KafkaBatchContainer Take(long from, out long to)
     {
         var start = (int)(from - _first);
-        var source = _events[start].Source;
+        var origin = _events[start].Origin;
         var count = 1;
-        while (count < cache.DeliveryBatch && start + count < _events.Count && ReferenceEquals(_events[start + count].Source, source))
+        while (count < cache.DeliveryBatch && start + count < _events.Count && ReferenceEquals(_events[start + count].Origin, origin))
         {
             count++;
         }
@@ -52,7 +64,7 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
             values[i] = _events[start + i].Value;
         }
         to = from + count;
-        return new KafkaBatchContainer(streamId, source, offsets, values, cache.Repeated);
+        return new KafkaBatchContainer(streamId, origin, offsets, values, cache.Repeated);
     }
 
     /// <summary>Completes what every subscriber has taken. Without subscribers nothing is done: somebody may still come.</summary>
@@ -174,6 +186,9 @@ internal sealed class StreamCursor(StreamQueue queue, long position) : IQueueCac
     }
 
     public void RecordDeliveryFailure() => _failed = true;
+
+    /// <summary>See <see cref="StreamQueue.Reset"/>.</summary>
+    public void Reset(long position) => _from = _to = position;
 
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using EmoStream.Streaming.Kafka.Ownership;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -47,6 +48,16 @@ public sealed class KafkaStreamsBuilder
         return this;
     }
 
+    /// <summary>Keeps positions where the effects are; without it they are Kafka's committed offsets.</summary>
+    /// <typeparam name="TStore">The store; a singleton.</typeparam>
+    /// <returns>This builder.</returns>
+    public KafkaStreamsBuilder UsePositionStore<TStore>()
+        where TStore : KafkaPositionStore
+    {
+        Services.AddKeyedSingleton<KafkaPositionStore, TStore>(Name);
+        return this;
+    }
+
     internal static void AddShared(IServiceCollection services, string name)
     {
         services.TryAddSingleton<StreamingKafkaMetrics>();
@@ -66,6 +77,17 @@ public sealed class KafkaStreamsBuilder
             .ValidateOnStart();
     }
 
+    /// <summary>One for all providers of a silo.</summary>
+    internal static void AddOwnership(IServiceCollection services)
+    {
+        if (!services.Any(service => service.ServiceType == typeof(HeldPartitions)))
+        {
+            services.AddSingleton<HeldPartitions>();
+            services.AddSingleton<PartitionHolders>();
+            services.AddGrainService<PartitionHolder>();
+        }
+    }
+
     internal static void AddSilo(ISiloPersistentStreamConfigurator configurator)
     {
         configurator.ConfigureStreamPubSub(StreamPubSubType.ImplicitOnly);
@@ -83,6 +105,7 @@ public sealed class KafkaStreamsBuilder
             // Idle streams are looked through on every read.
             options.StreamInactivityPeriod = TimeSpan.FromMinutes(10);
         }));
+        configurator.ConfigurePartitionBalancing((services, _) => ActivatorUtilities.CreateInstance<KafkaQueueBalancer>(services));
         configurator.ConfigureBackoffProvider((services, name) => new DeliveryBackoff(
             services.GetRequiredService<IOptionsMonitor<KafkaStreamOptions>>().Get(name).MaxRetryDelay));
     }

@@ -22,6 +22,7 @@ public static class KafkaStreamsExtensions
         if (!IsAdded(builder.Services, name))
         {
             KafkaStreamsBuilder.AddShared(builder.Services, name);
+            KafkaStreamsBuilder.AddOwnership(builder.Services);
             KafkaStreamsBuilder.AddSilo(new SiloPersistentStreamConfigurator(
                 name, services => services(builder.Services), KafkaAdapterFactory.CreateForSilo));
         }

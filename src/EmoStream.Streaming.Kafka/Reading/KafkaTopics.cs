@@ -10,6 +10,8 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
 {
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
+    // Nobody waits for the answer but a silo that stops.
+    private static readonly TimeSpan CountTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>Stands in for the topic's id on brokers that have none: dedupe by offset then holds within this process only.</summary>
     private static readonly string ProcessId = Guid.NewGuid().ToString("n");
@@ -33,7 +35,7 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
                 try
                 {
                     // 1 topics that exist are left as they are
-                    var partitions = await Task.Run(() => Partitions(admin, options.Topic), either.Token);
+                    var partitions = await Task.Run(() => Partitions(admin, options.Topic, RequestTimeout), either.Token);
                     if (partitions > 0 && !create)
                     {
                         // Every reader will ask for the id: who cannot have it should know now.
@@ -65,6 +67,19 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
         }
     }
 
+    /// <summary>The number of partitions now; null when there is no answer. Blocks.</summary>
+    public int? CountPartitions()
+    {
+        try
+        {
+            return Partitions(_admin.Value, options.Topic, CountTimeout);
+        }
+        catch (KafkaException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The id that the topic has now; one that was deleted and created again has another.</summary>
     public async Task<string> TopicIdAsync()
     {
@@ -87,9 +102,9 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
     }
 
     /// <summary>Asks for all topics: to ask for one would create it, where the broker allows that, with its number of partitions.</summary>
-    private static int Partitions(IAdminClient admin, string topic)
+    private static int Partitions(IAdminClient admin, string topic, TimeSpan timeout)
     {
-        foreach (var found in admin.GetMetadata(RequestTimeout).Topics)
+        foreach (var found in admin.GetMetadata(timeout).Topics)
         {
             if (found.Topic == topic)
             {
@@ -103,7 +118,7 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
     {
         foreach (var name in new[] { options.Topic, options.DeadLetterTopic })
         {
-            if (await Task.Run(() => Partitions(admin, name)) > 0)
+            if (await Task.Run(() => Partitions(admin, name, RequestTimeout)) > 0)
             {
                 continue;
             }

@@ -17,6 +17,7 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
     private int _records;
     private long _bytes;
     private long? _next;
+    private int _generation;
 
     /// <summary>Records read and not done.</summary>
     public int Records => Volatile.Read(ref _records);
@@ -71,10 +72,27 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
         }
     }
 
+    /// <summary>
+    /// Reading goes back to an offset: what was read since, and is not done, will be read again. It takes no room any longer
+    /// and says nothing about offsets, whatever becomes of it.
+    /// </summary>
+    public void Rewind(long offset)
+    {
+        lock (_lock)
+        {
+            _generation++;
+            _oldest = _newest = null;
+            _records = 0;
+            _bytes = 0;
+            _next = offset;
+        }
+    }
+
     public void Add(PendingOffset record)
     {
         lock (_lock)
         {
+            record.Generation = _generation;
             record.Older = _newest;
             if (_newest is null)
             {
@@ -96,7 +114,7 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
     {
         lock (_lock)
         {
-            if (record.Done)
+            if (record.Done || record.Generation != _generation)
             {
                 return;
             }
@@ -143,6 +161,9 @@ internal class PendingOffset(long offset, int bytes)
     public int Bytes { get; } = bytes;
 
     public bool Done { get; set; }
+
+    /// <summary>How often <see cref="OffsetTracker.Rewind"/> had been called when the record was read.</summary>
+    public int Generation { get; set; }
 
     public PendingOffset? Older { get; set; }
 

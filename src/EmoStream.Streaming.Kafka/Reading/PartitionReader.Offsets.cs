@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using EmoStream.Streaming.Kafka.Cache;
 using Microsoft.Extensions.Logging;
 using ErrorCode = Confluent.Kafka.ErrorCode;
 
@@ -8,30 +9,30 @@ namespace EmoStream.Streaming.Kafka.Reading;
 internal sealed partial class PartitionReader
 {
     private string? _topicId;
-    private string _source = "";
+    private Origin _origin = new("", 0, null);
     private Task<string>? _asked;
     private long _askedAt;
 
     /// <summary>
-    /// Where to go on: behind the last record read, else at the committed offset, else at the beginning; in a topic that is
-    /// not the one it was, at the beginning.
+    /// Where to go on: behind the last record read, else at the position in the store (without a store the committed
+    /// offset), else at the beginning; in a topic that is not the one it was, at the beginning. A store that has begun
+    /// another life is asked again.
     /// </summary>
     private void Position(IConsumer<byte[]?, byte[]?> consumer)
     {
         var topicId = context.Topics.TopicIdAsync().GetAwaiter().GetResult();
+        if (context.Positions is { } positions)
+        {
+            Claim(positions, topicId);
+        }
+        // After the claim: until then a former owner may have advanced the position past an end that was asked for before.
         var range = consumer.QueryWatermarkOffsets(_topicPartition, RequestTimeout);
         if (_topicId is not null && _topicId != topicId)
         {
             Restart(consumer, topicId, range);
             return;
         }
-        var wanted = tracker.Next;
-        if (wanted is null)
-        {
-            var committed = consumer.Committed([_topicPartition], RequestTimeout)[0].Offset;
-            wanted = committed.IsSpecial ? range.Low.Value : committed.Value;
-        }
-        var from = wanted.Value;
+        var from = _anew ? Claimed(range.Low) : tracker.Next ?? Committed(consumer, range.Low);
         if (from < range.Low)
         {
             // The broker deleted records that nobody had read: retention is shorter than this group was away.
@@ -45,8 +46,29 @@ internal sealed partial class PartitionReader
             Restart(consumer, topicId, range);
             return;
         }
+        if (_anew)
+        {
+            Rewind(consumer, topicId, _claimed!.IsSure ? from : BeforeLoss(consumer, from, range.Low), range.High);
+            return;
+        }
         tracker.StartAt(from);
         Assign(consumer, topicId, from, range.High);
+    }
+
+    private long Committed(IConsumer<byte[]?, byte[]?> consumer, Offset low)
+    {
+        var committed = consumer.Committed([_topicPartition], RequestTimeout)[0].Offset;
+        return committed.IsSpecial ? low.Value : committed.Value;
+    }
+
+    private long Claimed(Offset low)
+    {
+        if (_claimed!.Offset is { } offset)
+        {
+            return offset;
+        }
+        LogNoPosition(partition, low.Value);
+        return low.Value;
     }
 
     /// <summary>
@@ -56,6 +78,11 @@ internal sealed partial class PartitionReader
     private void Restart(IConsumer<byte[]?, byte[]?> consumer, string topicId, WatermarkOffsets range)
     {
         LogRecreated(partition, range.Low.Value);
+        if (_anew)
+        {
+            Rewind(consumer, topicId, range.Low.Value, range.High);
+            return;
+        }
         // Unassigning commits what is stored, of the former life. What fails here is tried again with the next client.
         consumer.Unassign();
         consumer.Commit([new TopicPartitionOffset(_topicPartition, range.Low)]);
@@ -67,7 +94,7 @@ internal sealed partial class PartitionReader
     {
         if (_topicId != topicId)
         {
-            (_topicId, _source) = (topicId, $"{topicId}/{partition}");
+            (_topicId, _origin) = (topicId, new(Source(topicId), _origin.Generation, _claimed?.Fence));
         }
         _askedAt = context.Time.GetTimestamp();
         consumer.Assign(new TopicPartitionOffset(_topicPartition, from));
@@ -98,7 +125,9 @@ internal sealed partial class PartitionReader
 
     private void Store(IConsumer<byte[]?, byte[]?> consumer)
     {
-        if (tracker.Watermark is { } watermark && watermark > _stored)
+        // What the store does not know yet, Kafka must not know either.
+        var durable = context.Positions is { } positions ? Advance(positions) : tracker.Watermark;
+        if (durable is { } watermark && watermark > _stored)
         {
             consumer.StoreOffset(new TopicPartitionOffset(_topicPartition, watermark));
             _stored = watermark;
@@ -108,14 +137,17 @@ internal sealed partial class PartitionReader
 
     private void Commit(IConsumer<byte[]?, byte[]?> consumer)
     {
-        if (tracker.Watermark is not { } watermark)
+        if (tracker.Watermark is not { } watermark || (context.Positions is { } positions && !AdvanceAtLast(positions, watermark)))
         {
             return;
         }
-        // Closing commits what is stored once more: it must not be less than what is committed here.
-        Store(consumer);
         try
         {
+            // Closing commits what is stored once more: it must not be less than what is committed here.
+            if (watermark > _stored)
+            {
+                consumer.StoreOffset(new TopicPartitionOffset(_topicPartition, watermark));
+            }
             consumer.Commit([new TopicPartitionOffset(_topicPartition, watermark)]);
             LogCommitted(partition, watermark);
         }

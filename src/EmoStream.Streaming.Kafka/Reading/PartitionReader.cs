@@ -101,6 +101,16 @@ internal sealed partial class PartitionReader(
                 {
                     Read();
                 }
+                catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+                {
+                    // While it waited for its position.
+                }
+                catch (SupersededException)
+                {
+                    LogSuperseded(partition);
+                    LetGo();
+                    Pause();
+                }
                 catch (KafkaException e)
                 {
                     // A broker that has just started has no group coordinator yet: soon is good enough.
@@ -119,6 +129,7 @@ internal sealed partial class PartitionReader(
         {
             _readingEnded.TrySetResult();
             output.TryComplete();
+            LetGo();
             _ended.TrySetResult();
         }
     }
@@ -132,12 +143,13 @@ internal sealed partial class PartitionReader(
 
     private void Read()
     {
+        Hold();
         using var consumer = Build();
         Position(consumer);
         _pause = FirstPause;
         while (!_stop.IsCancellationRequested)
         {
-            if (TopicWasRecreated())
+            if (PositionIsOver || TopicWasRecreated())
             {
                 Position(consumer);
             }
@@ -185,7 +197,7 @@ internal sealed partial class PartitionReader(
         var decoded = Decode(record, key, value);
         if (decoded.Event is not null)
         {
-            var item = new CachedEvent(_source, record.Offset, bytes, decoded.StreamId, decoded.Event);
+            var item = new CachedEvent(_origin, record.Offset, bytes, decoded.StreamId, decoded.Event);
             tracker.Add(item);
             output.TryWrite(item);
             return;

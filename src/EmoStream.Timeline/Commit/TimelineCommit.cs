@@ -50,4 +50,7 @@ public enum CommitResult
 
     /// <summary>Refused: the stored change number is not the one this commit builds on (Redis lost acknowledged writes).</summary>
     Diverged,
+
+    /// <summary>Refused: the batch was read under a life of Redis that is not the present one, so batches before it may be missing.</summary>
+    Fenced,
 }

@@ -1,4 +1,5 @@
 using EmoStream.Contracts.Timeline;
+using EmoStream.Timeline.Incarnation;
 using StackExchange.Redis;
 
 namespace EmoStream.Timeline.Commit;
@@ -7,17 +8,35 @@ namespace EmoStream.Timeline.Commit;
 /// The writing side: opens a conversation with a new epoch and commits batches atomically. A commit whose outcome is
 /// unknown (connection lost, timeout) may be sent again as it is.
 /// </summary>
-public sealed class TimelineStore(IConnectionMultiplexer redis, TimeProvider timeProvider)
+public sealed class TimelineStore(IConnectionMultiplexer redis, TimeProvider timeProvider, RedisIncarnation incarnation)
 {
     private readonly IDatabase _database = redis.GetDatabase();
 
+    /// <summary>A store that watches the connection by itself.</summary>
+    public TimelineStore(IConnectionMultiplexer redis, TimeProvider timeProvider)
+        : this(redis, timeProvider, new RedisIncarnation(redis, timeProvider))
+    {
+    }
+
     /// <summary>Takes the conversation over: raises its epoch and returns all that is stored.</summary>
-    public async Task<ConversationState> OpenAsync(string conversationId)
+    public async Task<ConversationState> OpenAsync(string conversationId) => (await OpenAsync(conversationId, fence: null))!;
+
+    /// <summary>
+    /// The same in one life of Redis: what is read there is what that life has, and nothing that only a former one had.
+    /// </summary>
+    /// <param name="conversationId">The conversation.</param>
+    /// <param name="fence">The life; null: not asked.</param>
+    /// <returns>Null when that is not the present life.</returns>
+    public async Task<ConversationState?> OpenAsync(string conversationId, string? fence)
     {
         var keys = RedisKeys.Of(conversationId);
         var now = timeProvider.GetUtcNow().ToUnixTimeMilliseconds();
-        var reply = (RedisResult[])(await _database.ScriptEvaluateAsync(LuaScripts.Open, keys.All, [now]))!;
-        var state = OpenReply.Read(reply);
+        if (await incarnation.EvaluateAsync(life => life.Open, keys.All, [now], fence) is not { } reply)
+        {
+            return null;
+        }
+
+        var state = OpenReply.Read((RedisResult[])reply!);
         if (state.UtteranceIds.Count > 0)
         {
             // A crash may have come between a commit and its line in the index; whoever redelivers opens first.
@@ -28,7 +47,10 @@ public sealed class TimelineStore(IConnectionMultiplexer redis, TimeProvider tim
     }
 
     /// <summary>Writes one batch or refuses it; see <see cref="CommitResult"/>.</summary>
-    public async Task<CommitResult> CommitAsync(string conversationId, TimelineCommit commit)
+    /// <param name="conversationId">The conversation.</param>
+    /// <param name="commit">The batch.</param>
+    /// <param name="fence">The life of Redis that the batch was read under; null: not asked.</param>
+    public async Task<CommitResult> CommitAsync(string conversationId, TimelineCommit commit, string? fence = null)
     {
         CheckChangeNumbers(commit);
         var keys = RedisKeys.Of(conversationId);
@@ -39,10 +61,10 @@ public sealed class TimelineStore(IConnectionMultiplexer redis, TimeProvider tim
         {
             // Both are on their way before the first answer: one round trip. The index lies in another slot of a cluster
             // and therefore outside the script.
-            var committing = _database.ScriptEvaluateAsync(LuaScripts.Commit, keys.All, arguments);
+            var committing = incarnation.EvaluateAsync(life => life.Commit, keys.All, arguments, fence);
             var indexing = _database.SortedSetAddAsync(RedisKeys.Conversations, conversationId, timeProvider.GetUtcNow().ToUnixTimeMilliseconds());
             await Task.WhenAll(committing, indexing);
-            result = (CommitResult)(int)await committing;
+            result = await committing is { } reply ? (CommitResult)(int)reply : CommitResult.Fenced;
         }
         catch
         {

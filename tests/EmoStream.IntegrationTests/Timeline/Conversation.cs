@@ -68,9 +68,9 @@ internal sealed class Conversation(TimelineStore store, string? id = null)
         };
     }
 
-    public async Task<CommitResult> SendAsync(TimelineCommit commit)
+    public async Task<CommitResult> SendAsync(TimelineCommit commit, string? fence = null)
     {
-        var result = await store.CommitAsync(Id, commit);
+        var result = await store.CommitAsync(Id, commit, fence);
         if (result is CommitResult.Committed or CommitResult.AlreadyCommitted)
         {
             Change = commit.Change;

@@ -1,6 +1,7 @@
 using EmoStream.Contracts;
 using EmoStream.Timeline;
 using EmoStream.Timeline.Commit;
+using EmoStream.Timeline.Incarnation;
 using EmoStream.Timeline.Read;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -45,6 +46,8 @@ public sealed class TimelineClient : IAsyncDisposable
     public IDatabase Database => Redis.GetDatabase();
 
     public TimelineStore Store => _services.GetRequiredService<TimelineStore>();
+
+    public Watermarks Watermarks => _services.GetRequiredService<Watermarks>();
 
     public TimelineReader Reader => _services.GetRequiredService<TimelineReader>();
 

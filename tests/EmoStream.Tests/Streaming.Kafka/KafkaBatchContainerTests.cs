@@ -14,7 +14,7 @@ public sealed class KafkaBatchContainerTests
     {
         using var services = new ServiceCollection().AddSerializer().BuildServiceProvider();
         var serializer = services.GetRequiredService<Serializer>();
-        var batch = new KafkaBatchContainer(Stream, "t/0", [3, 7], ["a", "b"], _ => { });
+        var batch = new KafkaBatchContainer(Stream, new("t/0", 0, null), [3, 7], ["a", "b"], _ => { });
         var copy = serializer.Deserialize<IBatchContainer>(serializer.SerializeToArray<IBatchContainer>(batch))!;
         Assert.Equal(Stream, copy.StreamId);
         Assert.Equal(new KafkaSequenceToken("t/0", 3), copy.SequenceToken);
@@ -28,14 +28,14 @@ public sealed class KafkaBatchContainerTests
     public void Copier_SameSilo_PassesTheBatchItself()
     {
         using var services = new ServiceCollection().AddSerializer().BuildServiceProvider();
-        var batch = new KafkaBatchContainer(Stream, "t/0", [3], ["a"]);
+        var batch = new KafkaBatchContainer(Stream, new("t/0", 0, null), [3], ["a"]);
         Assert.Same(batch, services.GetRequiredService<DeepCopier>().Copy(batch));
     }
 
     [Fact]
     public void GetEvents_OtherTypeThanSubscribed_ThrowsInsteadOfSkipping()
     {
-        var batch = new KafkaBatchContainer(Stream, "t/0", [3], ["secret"]);
+        var batch = new KafkaBatchContainer(Stream, new("t/0", 0, null), [3], ["secret"]);
         var error = Assert.Throws<InvalidCastException>(() => batch.GetEvents<Version>());
         Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
     }
@@ -44,7 +44,7 @@ public sealed class KafkaBatchContainerTests
     public void ImportRequestContext_SecondAttempt_CountsTheEventsAsRepeated()
     {
         var repeated = 0;
-        var batch = new KafkaBatchContainer(Stream, "t/0", [3, 4], ["a", "b"], count => repeated += count);
+        var batch = new KafkaBatchContainer(Stream, new("t/0", 0, null), [3, 4], ["a", "b"], count => repeated += count);
         batch.ImportRequestContext();
         Assert.Equal(0, repeated);
         batch.ImportRequestContext();
@@ -53,5 +53,5 @@ public sealed class KafkaBatchContainerTests
 
     [Fact]
     public void ToString_Always_NamesOffsetsOnly() =>
-        Assert.Equal("t/0@3+1", new KafkaBatchContainer(Stream, "t/0", [3], ["secret"]).ToString());
+        Assert.Equal("t/0@3+1", new KafkaBatchContainer(Stream, new("t/0", 0, null), [3], ["secret"]).ToString());
 }

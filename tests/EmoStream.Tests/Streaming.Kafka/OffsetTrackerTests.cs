@@ -51,6 +51,23 @@ public sealed class OffsetTrackerTests
         });
 
     [Fact]
+    public void Rewind_OldRecordsNotDone_TakeNoRoomAndCompleteNothing()
+    {
+        var tracker = new OffsetTracker(3, 1000);
+        tracker.StartAt(10);
+        PendingOffset[] old = [new(10, 1), new(11, 1), new(12, 1)];
+        Array.ForEach(old, tracker.Add);
+        tracker.Rewind(10);
+        Assert.True(tracker.WaitForRoom(TimeSpan.Zero));
+        PendingOffset[] again = [new(10, 1), new(11, 1)];
+        Array.ForEach(again, tracker.Add);
+        Array.ForEach(old, tracker.Complete);
+        Assert.Equal((10, 2, 2), (tracker.Watermark, tracker.Records, tracker.Bytes));
+        Array.ForEach(again, tracker.Complete);
+        Assert.Equal((12, 0, 0), (tracker.Watermark, tracker.Records, tracker.Bytes));
+    }
+
+    [Fact]
     public void Restart_OldRecordsNotDone_TakeRoomButHoldNoOffset()
     {
         var tracker = new OffsetTracker(4, 1000);

@@ -174,6 +174,58 @@ public sealed class PartitionCacheTests
         Assert.Equal(0, _tracker.Watermark);
     }
 
+    [Fact]
+    public void AddToCache_NewerGeneration_DropsWhatIsUndeliveredAndDeliversItOnceFromTheNewOne()
+    {
+        Add("a", "a", "b", "a");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        using var b = _cache.GetCacheCursor(Id("b"), null);
+        Next(b);
+        b.RecordDeliveryFailure();
+        Rewind(1);
+        Add("a", "b");
+        Assert.Equal([1L], Next(a));
+        Assert.Equal([2L], Next(b));
+        Assert.False(Moves(a));
+        Assert.Equal(2, _tracker.Watermark);
+        Assert.False(Moves(b));
+        Assert.Equal(3, _tracker.Watermark);
+        Assert.Equal(0, _tracker.Records);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AddToCache_NewerGenerationDuringADelivery_ItsEndCompletesNothing(bool fails)
+    {
+        Add("a", "a");
+        using var cursor = _cache.GetCacheCursor(Id("a"), null);
+        Assert.Equal([0L, 1], Next(cursor));
+        Rewind(0);
+        Add("a", "a", "a");
+        if (fails)
+        {
+            cursor.RecordDeliveryFailure();
+        }
+        Assert.Equal([0L, 1, 2], Next(cursor));
+        Assert.Equal(0, _tracker.Watermark);
+        Assert.False(Moves(cursor));
+        Assert.Equal(3, _tracker.Watermark);
+    }
+
+    [Fact]
+    public void AddToCache_NewerGenerationAfterTheCursorClosed_SettlesNothingOfIt()
+    {
+        Add("a", "a");
+        var cursor = _cache.GetCacheCursor(Id("a"), null);
+        Next(cursor);
+        Rewind(0);
+        Add("a");
+        cursor.Dispose();
+        _cache.SettleClosed();
+        Assert.Equal(0, _tracker.Watermark);
+    }
+
     /// <summary>Any mix of arrivals, deliveries and failures: every stream gets all its events in order, and the watermark is never past an undelivered one.</summary>
     [Fact]
     public void Deliveries_AnyInterleaving_CompleteInOrderAndNeverCommittedTooFar() =>
@@ -237,14 +289,22 @@ public sealed class PartitionCacheTests
         }
     }
 
+    private Origin _origin = new("t/0", 0, null);
+
     private static StreamId Id(string stream) => StreamId.Create("n", stream);
+
+    private void Rewind(long offset)
+    {
+        _tracker.Rewind(_next = offset);
+        _origin = _origin with { Generation = _origin.Generation + 1 };
+    }
 
     private void Add(params string[] streams)
     {
         List<IBatchContainer> batch = [];
         foreach (var stream in streams)
         {
-            var item = new CachedEvent("t/0", _next++, 10, Id(stream), stream);
+            var item = new CachedEvent(_origin, _next++, 10, Id(stream), stream);
             _tracker.Add(item);
             batch.Add(item);
         }
