@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using Microsoft.Diagnostics.Tracing.Etlx;
 using Microsoft.Diagnostics.Tracing.EventPipe;
-using Spectre.Console;
 
 namespace EmoStream.Benchmarks.Peers;
 
@@ -10,10 +9,14 @@ namespace EmoStream.Benchmarks.Peers;
 /// Where a process's managed CPU time went: reads the samples that the runtime's EventPipe wrote. Each sample counts for the
 /// method on top, and for the part of the program that asked for it, which is the first frame that is not the class library's.
 /// </summary>
-/// <remarks>Only threads that ran managed code are counted: waiting, native code and the garbage collector are not in it.</remarks>
+/// <remarks>
+/// Only threads that ran managed code are counted: native code and the garbage collector are not in it, nor what waits. A wait
+/// is known by its method, because the runtime takes a thread that waits inside its own code for a running one.
+/// </remarks>
 internal static class ProfileCommand
 {
     private static readonly string[] ClassLibrary = ["System", "Microsoft.Extensions", "Microsoft.Win32"];
+    private static readonly string[] Waits = ["PollGC", "Wait", "SpinOnce", "TryEnter", "Enter_Slowpath", "consumer_poll", "WorkerThreadStart", "queue_poll"];
 
     public static Command Create()
     {
@@ -35,13 +38,14 @@ internal static class ProfileCommand
             new SampleProfilerTraceEventParser(source).ThreadSample += sample =>
             {
                 if (sample.Type != ClrThreadSampleType.Managed || sample.CallStack() is not { } stack) return;
+                if (Array.Exists(Waits, w => stack.CodeAddress.FullMethodName.Contains(w, StringComparison.Ordinal))) return;
                 samples++;
                 leaves.Add(Method(stack));
                 var (part, met) = ((string?)null, new HashSet<string>());
                 for (var frame = stack; frame is not null; frame = frame.Caller)
                 {
                     var module = frame.CodeAddress.ModuleName;
-                    part ??= Array.Exists(ClassLibrary, l => module.StartsWith(l, StringComparison.Ordinal)) ? null : module;
+                    part ??= module.Length == 0 || Array.Exists(ClassLibrary, l => module.StartsWith(l, StringComparison.OrdinalIgnoreCase)) ? null : module;
                     if (met.Add(Method(frame))) inclusive.Add(Method(frame));
                 }
 
@@ -63,13 +67,11 @@ internal static class ProfileCommand
 
     private static void Write(string title, Counts counts, int samples, int top)
     {
-        var table = new Table().AddColumns("%", title);
+        Console.WriteLine($"\n    %  {title}");
         foreach (var (name, count) in counts.OrderByDescending(c => c.Value).Take(top))
         {
-            table.AddRow((100.0 * count / samples).ToString("F1", CultureInfo.InvariantCulture), Markup.Escape(name));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{100.0 * count / samples,5:F1}  {name}"));
         }
-
-        AnsiConsole.Write(table);
     }
 
     private sealed class Counts : Dictionary<string, int>
