@@ -74,7 +74,18 @@ internal static class ColdCommand
         if (!streams) builder.Services.AddHostedService(services => new DirectCalls(servers, topic, services.GetRequiredService<IGrainFactory>()));
         using var host = builder.Build();
         await host.StartAsync(cancellationToken);
-        var count = host.Services.GetRequiredService<ColdCount>();
+        try
+        {
+            return await MeasureAsync(host.Services.GetRequiredService<ColdCount>(), servers, topic, events, cancellationToken);
+        }
+        finally
+        {
+            await host.StopAsync(CancellationToken.None);
+        }
+    }
+
+    private static async Task<double> MeasureAsync(ColdCount count, string servers, string topic, int events, CancellationToken cancellationToken)
+    {
         await Task.Run(() => ColdRecords.Produce(servers, topic, 0, Warm), cancellationToken);
         await count.Until(Warm).WaitAsync(cancellationToken);
 
@@ -82,9 +93,7 @@ internal static class ColdCommand
         var all = count.Until(Warm + events);
         await Task.Run(() => ColdRecords.Produce(servers, topic, Warm, events), cancellationToken);
         await all.WaitAsync(cancellationToken);
-        var elapsed = Stopwatch.GetElapsedTime(started);
-        await host.StopAsync(cancellationToken);
-        return events / elapsed.TotalSeconds;
+        return events / Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 }
 
