@@ -30,8 +30,32 @@ internal sealed class SiloMetrics
 
     public void Unscorable(int utterances) => _unscorable.Add(utterances);
 
-    public void Event(UtteranceKind kind, bool isNew) =>
-        _events.Add(1, new("emostream.event.kind", kind), new("emostream.event.duplicate", !isNew));
+    /// <summary>A batch was committed.</summary>
+    public void Batch(EventCounts events)
+    {
+        var all = 0;
+        foreach (var (kind, isNew, count) in events)
+        {
+            _events.Add(count, new("emostream.event.kind", kind), new("emostream.event.duplicate", !isNew));
+            all += count;
+        }
 
-    public void Batch(int events) => _batch.Record(events);
+        _batch.Record(all);
+    }
+}
+
+/// <summary>The events of one batch by kind and by whether they were new: a measurement for each would cost more than taking it.</summary>
+internal sealed class EventCounts
+{
+    private readonly int[] _counts = new int[2 * ((int)UtteranceKind.End + 1)];
+
+    public void Add(UtteranceKind kind, bool isNew) => _counts[(2 * (int)kind) + (isNew ? 1 : 0)]++;
+
+    public IEnumerator<(UtteranceKind Kind, bool IsNew, int Count)> GetEnumerator()
+    {
+        for (var i = 0; i < _counts.Length; i++)
+        {
+            if (_counts[i] > 0) yield return ((UtteranceKind)(i / 2), i % 2 == 1, _counts[i]);
+        }
+    }
 }

@@ -1,6 +1,8 @@
 using System.CommandLine;
+using EmoStream.Benchmarks.Cold;
 using EmoStream.Benchmarks.Inference;
 using EmoStream.Benchmarks.Load;
+using EmoStream.Benchmarks.Peers;
 using EmoStream.Benchmarks.Timeline;
 
 var timeline = new Command("timeline", "Commits per second on redis-server and Garnet, beside plain pipelined commands.");
@@ -12,13 +14,17 @@ var threads = new Option<int>("--threads") { Description = "Threads of the model
 var inference = new Command("inference", "Milliseconds and bytes per scored utterance, one by one and in batches.") { bundle, file, threads };
 inference.SetAction(parsed => ScoringBenchmark.Run(parsed.GetValue(bundle)!, parsed.GetValue(file)!, parsed.GetValue(threads)));
 
-// `load` starts the systems under test as processes of this same program: `silo` and `bare`.
+// `load` and `peers` start the systems under test as processes of this same program: `silo`, `bare`, `peer`.
 var root = new RootCommand("EmoStream's benchmarks: always beside a baseline in the same run.")
 {
     LoadCommand.Create(),
+    PeersCommand.Create(),
+    ProfileCommand.Create(),
+    ColdCommand.Create(),
     timeline,
     inference,
     SiloRole.Create(),
     BareRole.Create(),
+    PeerRole.Create(),
 };
 return await root.Parse(args).InvokeAsync();

@@ -92,6 +92,7 @@ public static class UtteranceEventValidator
             if (c is '{' or '}' || char.IsControl(c)) return $"bad-id: {member} holds a brace or a control character";
         }
 
+        if (System.Text.Ascii.IsValid(id)) return null;
         return id.EnumerateRunes().Any(r => r == System.Text.Rune.ReplacementChar) ? $"bad-id: {member} is not valid Unicode" : null;
     }
 

@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace EmoStream.Contracts.Timeline;
 
 /// <summary>What one speaker has said so far: counts over the current entries, retracted ones excluded.</summary>
@@ -20,5 +22,5 @@ public sealed record SpeakerAggregate
     [Id(4)] public long SpeakingMs { get; init; }
 
     /// <summary>Number of utterances per label.</summary>
-    [Id(5)] public IReadOnlyDictionary<string, int> Labels { get; init => field = value ?? new Dictionary<string, int>(); } = new Dictionary<string, int>();
+    [Id(5)] public IReadOnlyDictionary<string, int> Labels { get; init => field = value ?? ReadOnlyDictionary<string, int>.Empty; } = ReadOnlyDictionary<string, int>.Empty;
 }

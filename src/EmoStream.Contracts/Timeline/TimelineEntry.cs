@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Text.Json.Serialization;
 
 namespace EmoStream.Contracts.Timeline;
@@ -9,6 +10,8 @@ namespace EmoStream.Contracts.Timeline;
 [GenerateSerializer, Immutable, Alias("EmoStream.TimelineEntry")]
 public sealed record TimelineEntry
 {
+    private static readonly IReadOnlyDictionary<string, float> NoValues = ReadOnlyDictionary<string, float>.Empty;
+
     /// <summary>The conversation.</summary>
     [Id(0)] public required string ConversationId { get; init; }
 
@@ -46,7 +49,7 @@ public sealed record TimelineEntry
     [Id(11)] public string? Label { get; init; }
 
     /// <summary>Calibrated probability of every label of the bundle; sums to 1.</summary>
-    [Id(12)] public IReadOnlyDictionary<string, float> Probabilities { get; init => field = value ?? new Dictionary<string, float>(); } = new Dictionary<string, float>();
+    [Id(12)] public IReadOnlyDictionary<string, float> Probabilities { get; init => field = value ?? NoValues; } = NoValues;
 
     /// <summary>Calibrated probability of <see cref="Label"/>, 0..1.</summary>
     [Id(13)] public float Confidence { get; init; }
@@ -55,7 +58,7 @@ public sealed record TimelineEntry
     [Id(14)] public PredictionSet? PredictionSet { get; init; }
 
     /// <summary>Query Adaptive Fusion weight per modality (AM²-EmoJE); sums to 1 over available and recovered modalities.</summary>
-    [Id(15)] public IReadOnlyDictionary<string, float> Weights { get; init => field = value ?? new Dictionary<string, float>(); } = new Dictionary<string, float>();
+    [Id(15)] public IReadOnlyDictionary<string, float> Weights { get; init => field = value ?? NoValues; } = NoValues;
 
     /// <summary>The modalities that were used, after the policy gate.</summary>
     [Id(16)] public IReadOnlyList<string> Availability { get; init => field = value ?? []; } = [];
@@ -70,7 +73,7 @@ public sealed record TimelineEntry
     [Id(19)] public string Policy { get; init => field = value ?? ""; } = "";
 
     /// <summary>Where the time went before the commit.</summary>
-    [Id(20)] public EntryLatency LatencyMs { get; init => field = value ?? new(0, 0); } = new(0, 0);
+    [Id(20)] public EntryLatency LatencyMs { get; init => field = value ?? EntryLatency.None; } = EntryLatency.None;
 }
 
 /// <summary>How settled an entry is.</summary>
@@ -103,4 +106,8 @@ public sealed record PredictionSet([property: Id(0)] float Coverage, [property: 
 /// <param name="Queued">From the record's Kafka timestamp until the grain took it.</param>
 /// <param name="Inference">From the grain's request until the scores were there, batching included.</param>
 [GenerateSerializer, Immutable, Alias("EmoStream.EntryLatency")]
-public sealed record EntryLatency([property: Id(0)] double Queued, [property: Id(1)] double Inference);
+public sealed record EntryLatency([property: Id(0)] double Queued, [property: Id(1)] double Inference)
+{
+    /// <summary>Of an entry that was not scored.</summary>
+    internal static EntryLatency None { get; } = new(0, 0);
+}

@@ -51,14 +51,14 @@ public sealed partial class ScoreBatcher : IAsyncDisposable
     public bool IsBroken => _broken;
 
     /// <summary>Queues a request and returns its scores.</summary>
-    /// <exception cref="InvalidOperationException">The request does not fit the model.</exception>
+    /// <exception cref="UnscorableException">The request does not fit the model.</exception>
     /// <exception cref="ObjectDisposedException">The batcher was stopped.</exception>
     public async Task<ScoreReply> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (ScoreRequestValidator.Validate(request, Description) is { } problem)
         {
-            throw new InvalidOperationException($"The request does not fit the model: {problem}.");
+            throw new UnscorableException($"The request does not fit the model: {problem}.");
         }
 
         var pending = new PendingScore(request, _timeProvider.GetTimestamp());

@@ -64,8 +64,7 @@ internal sealed partial class Conversation
 
     private void Add(UtteranceEvent e, PolicyDecision decision)
     {
-        var entry = new TimelineEntry { ConversationId = _id, UtteranceId = e.UtteranceId, Sequence = _utterances, Revision = -1 };
-        var row = new Row(_utterances, 0, entry);
+        var row = new Row(_utterances, 0, EntryOf(e, decision, _utterances, revision: -1));
         _rows.Add(row);
         _utterances++;
         _ended = false;
@@ -79,6 +78,7 @@ internal sealed partial class Conversation
     {
         // What was retracted does not come back; and a revision that says what is there already changes nothing.
         if (row.Entry.Status == EntryStatus.Retracted || IsSame(row, e, decision)) return false;
+        row.Entry = EntryOf(e, decision, row.Sequence, row.Entry.Revision);
         Fill(row, e, decision);
         MarkDependents(row);
         return true;
@@ -114,17 +114,23 @@ internal sealed partial class Conversation
         row.IsOwnChange = true;
         row.Role = e.Speaker.Role;
         row.ReceivedAt = e.ReceivedAt;
-        row.Entry = Unscored(row.Entry) with
-        {
-            SpeakerId = e.Speaker.Id,
-            SpeakerName = e.Speaker.DisplayName,
-            StartMs = e.StartMs,
-            EndMs = e.EndMs,
-            Text = decision.Allowed.Contains(Modality.Text) ? e.Text ?? "" : null,
-            Policy = decision.Id,
-        };
         MarkDirty(row);
     }
+
+    /// <summary>The entry as the event brings it: without a score, its status and change number still to come.</summary>
+    private TimelineEntry EntryOf(UtteranceEvent e, PolicyDecision decision, long sequence, int revision) => new()
+    {
+        ConversationId = _id,
+        UtteranceId = e.UtteranceId,
+        Revision = revision,
+        Sequence = sequence,
+        SpeakerId = e.Speaker!.Id,
+        SpeakerName = e.Speaker.DisplayName,
+        StartMs = e.StartMs,
+        EndMs = e.EndMs,
+        Text = decision.Allowed.Contains(Modality.Text) ? e.Text ?? "" : null,
+        Policy = decision.Id,
+    };
 
     /// <summary>Only text can be compared: of other modalities nothing is kept that they could be compared with.</summary>
     private bool IsSame(Row row, UtteranceEvent e, PolicyDecision decision) =>

@@ -13,7 +13,7 @@ internal sealed partial class Conversation
     public TimelineCommit? ToCommit()
     {
         if (!_changed && _offset <= _offsets.GetValueOrDefault(_source, -1)) return null;
-        var (previousChange, entries, speakers) = (_change, new List<TimelineEntry>(), new HashSet<string>());
+        var (previousChange, entries, speakers) = (_change, new List<TimelineEntry>(), new List<SpeakerTally>());
         foreach (var row in _detached) Settle(row, entries, speakers);
         foreach (var row in _rows)
         {
@@ -27,7 +27,7 @@ internal sealed partial class Conversation
             if (row is { IsOwnChange: false, IsEncoded: false }) continue;
             var stored = new StoredRow(row.Sequence, row.Speaker, row.Descriptors ?? NoDescriptors(), _model.Bundle);
             rows.Add(new(row.Entry.UtteranceId, _serializer.SerializeToArray(stored)));
-            (row.IsOwnChange, row.IsEncoded, row.ReceivedAt) = (false, false, null);
+            (row.IsOwnChange, row.IsEncoded, row.IsStored, row.ReceivedAt) = (false, false, true, null);
         }
 
         _offsets[_source] = _offset;
@@ -41,22 +41,22 @@ internal sealed partial class Conversation
             Entries = entries,
             Rows = rows,
             DroppedRows = dropped,
-            Speakers = [.. speakers.Select(s => _aggregates[s])],
-            Grain = _serializer.SerializeToArray(new StoredConversation(_utterances, [.. _speakers.OrderBy(s => s.Value).Select(s => s.Key)], _ended)),
+            Speakers = speakers.ConvertAll(static s => s.Take()),
+            Grain = _serializer.SerializeToArray(new StoredConversation(_utterances, [.. _speakerIds], _ended)),
         };
     }
 
-    private void Settle(Row row, List<TimelineEntry> entries, HashSet<string> speakers)
+    private void Settle(Row row, List<TimelineEntry> entries, List<SpeakerTally> speakers)
     {
         (row.IsDirty, row.IsAlone) = (false, false);
-        var entry = row.Entry with { Status = StatusOf(row) };
-        if (row.Committed is { } committed && !row.IsOwnChange && SameScore(committed, entry))
+        var status = StatusOf(row);
+        if (row.Committed is { } committed && !row.IsOwnChange && SameScore(committed, row.Entry, status))
         {
             row.Entry = committed;
             return;
         }
 
-        row.Entry = entry with { Revision = entry.Revision + 1, Change = ++_change };
+        row.Entry = row.Entry with { Status = status, Revision = row.Entry.Revision + 1, Change = ++_change };
         entries.Add(row.Entry);
         Count(row.Committed, -1, row.Role, speakers);
         Count(row.Entry, +1, row.Role, speakers);
@@ -71,66 +71,63 @@ internal sealed partial class Conversation
     }
 
     /// <summary>Scored again with the same result: followers need not hear of it.</summary>
-    private static bool SameScore(TimelineEntry a, TimelineEntry b) =>
-        (a.Status == b.Status || (a.Status == EntryStatus.Final && b.Status == EntryStatus.Revised))
-        && a.Bundle == b.Bundle
-        && a.Probabilities.Count == b.Probabilities.Count
-        && a.Probabilities.All(p => b.Probabilities.TryGetValue(p.Key, out var q) && q.Equals(p.Value));
+    private static bool SameScore(TimelineEntry a, TimelineEntry b, EntryStatus status)
+    {
+        if (a.Status != status && (a.Status, status) != (EntryStatus.Final, EntryStatus.Revised)) return false;
+        if (a.Bundle != b.Bundle || a.Probabilities.Count != b.Probabilities.Count) return false;
+        foreach (var (label, p) in a.Probabilities)
+        {
+            if (!b.Probabilities.TryGetValue(label, out var q) || !q.Equals(p)) return false;
+        }
 
+        return true;
+    }
+
+    /// <summary>Forgets the rows that left the window.</summary>
+    /// <returns>The utterances of those that Redis keeps.</returns>
     private List<string> Trim()
     {
-        var count = Math.Max(0, _rows.Count - KeptRows);
-        var dropped = _rows.GetRange(0, count).ConvertAll(r => r.Entry.UtteranceId);
+        var (count, dropped) = (Math.Max(0, _rows.Count - KeptRows), new List<string>());
+        for (var i = 0; i < count; i++)
+        {
+            if (_rows[i].IsStored) dropped.Add(_rows[i].Entry.UtteranceId);
+        }
+
         _rows.RemoveRange(0, count);
         return dropped;
     }
 
-    private void Count(TimelineEntry? entry, int sign, string? role, HashSet<string> touched)
+    private void Count(TimelineEntry? entry, int sign, string? role, List<SpeakerTally> touched)
     {
         if (entry is null or { Status: EntryStatus.Retracted }) return;
-        var aggregate = _aggregates.GetValueOrDefault(entry.SpeakerId) ?? new() { SpeakerId = entry.SpeakerId };
-        var labels = aggregate.Labels;
-        if (entry.Label is { } label)
-        {
-            labels = new Dictionary<string, int>(labels) { [label] = labels.GetValueOrDefault(label) + sign };
-        }
-
-        _aggregates[entry.SpeakerId] = aggregate with
-        {
-            DisplayName = entry.SpeakerName ?? aggregate.DisplayName,
-            Role = role ?? aggregate.Role,
-            Utterances = aggregate.Utterances + sign,
-            SpeakingMs = aggregate.SpeakingMs + sign * ((entry.EndMs - entry.StartMs) ?? 0),
-            Labels = labels,
-        };
-        touched.Add(entry.SpeakerId);
+        if (!_tallies.TryGetValue(entry.SpeakerId, out var tally)) _tallies.Add(entry.SpeakerId, tally = new(new() { SpeakerId = entry.SpeakerId }));
+        if (tally.Count(entry, sign, role)) touched.Add(tally);
     }
 
     private TimelineEntry Scored(Row row, Score score, double inferenceMs, DateTimeOffset takenAt)
     {
-        var best = Array.IndexOf(score.Probabilities, score.Probabilities.Max());
-        var probabilities = new Dictionary<string, float>(_model.Labels.Length);
-        for (var i = 0; i < _model.Labels.Length; i++) probabilities[_model.Labels[i]] = score.Probabilities[i];
+        var best = 0;
+        for (var i = 1; i < score.Probabilities.Length; i++)
+        {
+            if (score.Probabilities[i] > score.Probabilities[best]) best = i;
+        }
 
-        var (weights, available, recovered) = (new Dictionary<string, float>(), new List<string>(), new List<string>());
+        var (available, recovered) = (0u, 0u); // a bit per modality
         for (var m = 0; m < _model.Modalities.Length; m++)
         {
-            var name = _model.Modalities[m].Name;
-            var isAvailable = row.Descriptors![m] is not null;
-            if (isAvailable) available.Add(name);
-            else if (score.Weights[m] > 0) recovered.Add(name);
-            if (isAvailable || score.Weights[m] > 0) weights[name] = score.Weights[m];
+            if (row.Descriptors![m] is not null) available |= 1u << m;
+            else if (score.Weights[m] > 0) recovered |= 1u << m;
         }
 
         return row.Entry with
         {
             Label = _model.Labels[best],
-            Probabilities = probabilities,
+            Probabilities = new LabelDictionary(_model.Labels, score.Probabilities),
             Confidence = score.Probabilities[best],
             PredictionSet = score.PredictionSet is { } set ? new(_model.Coverage, Array.ConvertAll(set, l => _model.Labels[l])) : null,
-            Weights = weights,
-            Availability = available,
-            Recovered = recovered,
+            Weights = _modalities.Weights(available | recovered, score.Weights),
+            Availability = _modalities.Names(available),
+            Recovered = _modalities.Names(recovered),
             Bundle = _model.Bundle,
             LatencyMs = new(row.ReceivedAt is { } at ? Math.Round(Math.Max(0, (takenAt - at).TotalMilliseconds), 3) : 0, Math.Round(inferenceMs, 3)),
         };

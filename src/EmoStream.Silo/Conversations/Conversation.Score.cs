@@ -11,11 +11,8 @@ internal sealed partial class Conversation
     public List<ScoreJob> ScoreJobs()
     {
         var jobs = new List<ScoreJob>();
-        foreach (var row in _detached.Concat(_rows))
-        {
-            if (row is { IsAlone: true, IsDirty: true, IsScorable: true }) jobs.Add(new([row], [0]));
-        }
-
+        AddAlone(_detached);
+        AddAlone(_rows);
         var first = _rows.FindIndex(IsToScore);
         if (first >= 0)
         {
@@ -33,6 +30,14 @@ internal sealed partial class Conversation
         }
 
         return jobs;
+
+        void AddAlone(List<Row> rows)
+        {
+            foreach (var row in rows)
+            {
+                if (row is { IsAlone: true, IsDirty: true, IsScorable: true }) jobs.Add(new([row], [0]));
+            }
+        }
 
         static bool IsToScore(Row row) => row is { IsDirty: true, IsScorable: true, IsAlone: false };
     }
@@ -77,7 +82,12 @@ internal sealed partial class Conversation
 internal sealed record ScoreJob(List<Row> Rows, List<int> Scored)
 {
     /// <summary>The request as the worker takes it.</summary>
-    public ScoreRequest ToRequest() => new() { Rows = [.. Rows.Select(r => r.ToContextRow())], Scored = [.. Scored] };
+    public ScoreRequest ToRequest()
+    {
+        var rows = new ContextRow[Rows.Count];
+        for (var i = 0; i < rows.Length; i++) rows[i] = Rows[i].ToContextRow();
+        return new() { Rows = rows, Scored = [.. Scored] };
+    }
 
     /// <summary>Every new row by itself, to find those that the model refuses.</summary>
     public IEnumerable<ScoreJob> NewRows() => Rows.Where(r => r.Input is not null).Select(r => new ScoreJob([r], [0]));

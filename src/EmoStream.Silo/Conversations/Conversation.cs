@@ -20,7 +20,9 @@ internal sealed partial class Conversation
     private readonly List<Row> _rows = [];
     private readonly Dictionary<string, int> _speakers = [];
     private readonly HashSet<string> _utteranceIds;
-    private readonly Dictionary<string, SpeakerAggregate> _aggregates;
+    private readonly List<string> _speakerIds = [];
+    private readonly Dictionary<string, SpeakerTally> _tallies = [];
+    private readonly ModalityNames _modalities;
     private readonly Dictionary<string, long> _offsets;
     private readonly long _epoch;
     private readonly bool _encodesText;
@@ -36,7 +38,8 @@ internal sealed partial class Conversation
         (_epoch, _change) = (state.Epoch, state.Change);
         _encodesText = Array.Exists(model.Modalities, m => m is { Name: Modality.Text, HasEncoder: true });
         _utteranceIds = [.. state.UtteranceIds];
-        _aggregates = new(state.Speakers);
+        _modalities = new(model);
+        foreach (var (speaker, aggregate) in state.Speakers) _tallies.Add(speaker, new(aggregate));
         _offsets = new(state.Offsets);
         if (state.Grain.IsEmpty) return;
 
@@ -77,6 +80,7 @@ internal sealed partial class Conversation
         return new(stored.Sequence, stored.Speaker, entry)
         {
             Committed = entry,
+            IsStored = true,
             Descriptors = sameModel ? stored.Descriptors : NoDescriptors(),
             Input = sameModel || !_encodesText || string.IsNullOrWhiteSpace(entry.Text) ? null : new() { Text = entry.Text },
         };
@@ -86,7 +90,9 @@ internal sealed partial class Conversation
 
     private int SpeakerNumber(string speakerId)
     {
-        if (!_speakers.TryGetValue(speakerId, out var number)) _speakers.Add(speakerId, number = _speakers.Count);
-        return number;
+        if (_speakers.TryGetValue(speakerId, out var number)) return number;
+        _speakers.Add(speakerId, _speakerIds.Count);
+        _speakerIds.Add(speakerId);
+        return _speakerIds.Count - 1;
     }
 }

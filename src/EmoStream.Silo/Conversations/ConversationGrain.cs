@@ -64,6 +64,7 @@ internal sealed partial class ConversationGrain(
     {
         var takenAt = timeProvider.GetUtcNow();
         var origin = (KafkaSequenceToken)items[0].Token; // a delivery never mixes sources or fences
+        var counts = new EventCounts();
         conversation.BeginBatch(origin.Source);
         for (var i = 0; i < items.Count; i++)
         {
@@ -78,11 +79,11 @@ internal sealed partial class ConversationGrain(
 
             // 2. Order, duplicates, revisions, speakers, window.
             var fetched = conversation.NeedsEntry(e) ? await store.ReadEntryAsync(e.ConversationId, e.UtteranceId) : null;
-            metrics.Event(e.Kind, conversation.Apply(e, items[i].Token.SequenceNumber, decision, fetched));
+            counts.Add(e.Kind, conversation.Apply(e, items[i].Token.SequenceNumber, decision, fetched));
         }
 
         await CommitAsync(conversation, takenAt, origin.Fence);
-        metrics.Batch(items.Count);
+        metrics.Batch(counts);
     }
 
     private async Task CommitAsync(Conversation conversation, DateTimeOffset takenAt, string? fence)

@@ -9,11 +9,13 @@ namespace EmoStream.Silo.Conversations;
 /// </summary>
 internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
 {
+    private ContextRow? _context;
+
     /// <summary>Place in the conversation; rows are consecutive.</summary>
     public long Sequence { get; } = sequence;
 
     /// <summary>The speaker's number within the conversation.</summary>
-    public int Speaker { get; set; } = speaker;
+    public int Speaker { get; set => (field, _context) = (value, null); } = speaker;
 
     /// <summary>The entry as this batch leaves it.</summary>
     public TimelineEntry Entry { get; set; } = entry;
@@ -33,6 +35,9 @@ internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
     /// <summary>Whether this batch encoded the row.</summary>
     public bool IsEncoded { get; set; }
 
+    /// <summary>Whether Redis keeps the row, so that it must be dropped there when it leaves the window.</summary>
+    public bool IsStored { get; set; }
+
     /// <summary>The speaker's role, where this batch brought it.</summary>
     public string? Role { get; set; }
 
@@ -43,13 +48,15 @@ internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
     public RowInput? Input { get; set; }
 
     /// <summary>Per modality of the model, float16; all null when the row brings nothing.</summary>
-    public byte[]?[]? Descriptors { get; set; }
+    public byte[]?[]? Descriptors { get; set => (field, _context) = (value, null); }
 
     /// <summary>Whether the row brings anything to score.</summary>
     public bool IsScorable => Input is not null || (Descriptors is { } d && Array.Exists(d, x => x is not null));
 
-    /// <summary>The row as the model sees it.</summary>
-    public ContextRow ToContextRow() => new() { Speaker = Speaker, Descriptors = Input is null ? Descriptors : null, Input = Input };
+    /// <summary>The row as the model sees it; what is encoded goes with every batch as long as it is in the window.</summary>
+    public ContextRow ToContextRow() => Input is not null
+        ? new() { Speaker = Speaker, Input = Input }
+        : _context ??= new() { Speaker = Speaker, Descriptors = Descriptors };
 }
 
 /// <summary>What Redis keeps of a row; the entry is stored as such.</summary>

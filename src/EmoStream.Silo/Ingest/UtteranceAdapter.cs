@@ -34,11 +34,12 @@ internal sealed class UtteranceAdapter(PolicyGate policy, ModelDescription model
     {
         try
         {
-            return Utf8.GetByteCount(conversationId) == key.Length && Utf8.GetString(key) == conversationId;
+            Span<byte> expected = stackalloc byte[4 * UtteranceEventValidator.MaxIdLength];
+            return key.SequenceEqual(expected[..Utf8.GetBytes(conversationId, expected)]);
         }
         catch (ArgumentException)
         {
-            return false; // not UTF-8, or half a surrogate pair
+            return false; // half a surrogate pair
         }
     }
 }

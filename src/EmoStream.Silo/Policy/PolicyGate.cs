@@ -81,8 +81,16 @@ internal sealed record PolicyDecision(string Id, FrozenSet<string> Allowed)
         return input is { Text: null, Audio: null, Face: null, Body: null } ? null : input;
     }
 
-    private bool Use(string modality, ModelDescription model) =>
-        Allowed.Contains(modality) && Array.Exists(model.Modalities, m => m.Name == modality);
+    private bool Use(string modality, ModelDescription model)
+    {
+        if (!Allowed.Contains(modality)) return false;
+        foreach (var taken in model.Modalities)
+        {
+            if (taken.Name == modality) return true;
+        }
+
+        return false;
+    }
 }
 
 /// <summary>A policy file that cannot be used.</summary>

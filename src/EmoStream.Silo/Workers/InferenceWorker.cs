@@ -1,7 +1,6 @@
 using EmoStream.Contracts.Grains;
 using EmoStream.Contracts.Inference;
 using EmoStream.Inference.Batching;
-using EmoStream.Inference.Scoring;
 using Orleans.Concurrency;
 
 namespace EmoStream.Silo.Workers;
@@ -17,7 +16,6 @@ internal sealed class InferenceWorker(ScoreBatcher batcher) : Grain, IInferenceW
 
     public async ValueTask<ScoreReply> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken)
     {
-        if (ScoreRequestValidator.Validate(request, batcher.Description) is { } misfit) throw new UnscorableException(misfit);
         var reply = await batcher.ScoreAsync(request, cancellationToken);
         foreach (var score in reply.Scores)
         {

@@ -186,7 +186,7 @@ public sealed class ScoreBatcherTests : IAsyncDisposable
     [Fact]
     public async Task ScoreAsync_RequestThatDoesNotFit_NeverReachesTheScorer()
     {
-        var failure = await Assert.ThrowsAsync<InvalidOperationException>(
+        var failure = await Assert.ThrowsAsync<UnscorableException>(
             () => _batcher.Value.ScoreAsync(new() { Rows = [], Scored = [0] }, _limit.Token));
 
         Assert.Contains("scored index 0", failure.Message, StringComparison.Ordinal);
