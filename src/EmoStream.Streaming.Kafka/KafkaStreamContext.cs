@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using EmoStream.Streaming.Kafka.Cache;
 using EmoStream.Streaming.Kafka.DeadLetters;
 using EmoStream.Streaming.Kafka.Reading;
 using Microsoft.Extensions.Logging;
@@ -17,6 +18,8 @@ internal sealed record KafkaStreamContext(
     public required DeadLetterWriter DeadLetters { get; init; }
 
     public required KafkaTopics Topics { get; init; }
+
+    public DeliveryHealth Health { get; } = new();
 
     /// <summary>
     /// Manual assignment under a group id that is used for committed offsets alone: Orleans decides who owns a partition.

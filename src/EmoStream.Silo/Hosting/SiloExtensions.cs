@@ -54,6 +54,7 @@ public static partial class SiloExtensions
             KafkaSettings.CopyTo(configuration, kafka.ClientSettings);
             // One conversation's backlog must not keep the model from the others for seconds.
             kafka.DeliveryBatch = 256;
+            kafka.IsTransient = TransientFailures.Contains;
         })
         .BindConfiguration($"Orleans:Streaming:{Names.StreamProvider}");
 

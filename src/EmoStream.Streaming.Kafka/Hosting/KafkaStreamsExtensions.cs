@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Streams;
 
 namespace EmoStream.Streaming.Kafka;
@@ -22,6 +23,7 @@ public static class KafkaStreamsExtensions
         if (!IsAdded(builder.Services, name))
         {
             KafkaStreamsBuilder.AddShared(builder.Services, name);
+            builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IOutgoingGrainCallFilter, DeliveryOutcomeFilter>());
             KafkaStreamsBuilder.AddSilo(new SiloPersistentStreamConfigurator(
                 name, services => services(builder.Services), KafkaAdapterFactory.CreateForSilo));
         }
