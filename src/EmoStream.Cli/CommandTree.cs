@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using EmoStream.Cli.DeadLetters;
 using EmoStream.Cli.Diff;
 using EmoStream.Cli.Doctor;
 using EmoStream.Cli.Evaluate;
@@ -32,6 +33,7 @@ internal static class CommandTree
             EvaluateCommand.Create(terminal),
             DiffCommand.Create(terminal),
             FeaturesCommand.Create(terminal),
+            DlqCommand.Create(terminal),
             DoctorCommand.Create(terminal),
         };
         UseHelp(root, """

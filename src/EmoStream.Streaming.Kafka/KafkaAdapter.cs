@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Confluent.Kafka;
 using EmoStream.Streaming.Kafka.Cache;
 using EmoStream.Streaming.Kafka.Reading;
-using Microsoft.Extensions.Logging;
 using Orleans.Streams;
 
 namespace EmoStream.Streaming.Kafka;
@@ -32,7 +31,7 @@ internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, 
     {
         var partition = KafkaQueueMapper.Partition(queueId);
         var tracker = new OffsetTracker(context.Options.CacheRecords, context.Options.CacheBytes);
-        var cache = new PartitionCache(partition, tracker, context.Options, context.Metrics, context.Loggers.CreateLogger<PartitionCache>());
+        var cache = new PartitionCache(context, partition, tracker);
         _taken[partition] = (tracker, cache);
         return cache;
     }

@@ -21,25 +21,31 @@ internal sealed class KafkaBatchContainer : IBatchContainer
     [Id(4)]
     private readonly string? _fence;
 
-    /// <summary>Stays on this silo: counts the attempts of the pulling agent.</summary>
+    [Id(5)]
+    private readonly string[]? _traceParents;
     [NonSerialized]
-    private readonly Action<int>? _repeated;
-    [NonSerialized]
-    private bool _attempted;
+    private Exception? _failure;
 
-    public KafkaBatchContainer(StreamId streamId, Origin origin, long[] offsets, object[] events, Action<int>? repeated = null)
+    public KafkaBatchContainer(StreamId streamId, Origin origin, long[] offsets, object[] events, string[]? traceParents = null)
     {
         _streamId = streamId;
         _source = origin.Source;
         _fence = origin.Fence;
         _offsets = offsets;
         _events = events;
-        _repeated = repeated;
+        _traceParents = traceParents;
     }
 
     public StreamId StreamId => _streamId;
 
     public int Count => _events.Length;
+
+    /// <summary>What the delivery failed with; stays on this silo. Null: not failed, or nobody got as far as trying.</summary>
+    public Exception? Failure
+    {
+        get => _failure;
+        set => _failure = value;
+    }
 
     public StreamSequenceToken SequenceToken => new KafkaSequenceToken(_source, _offsets[0], _fence);
 
@@ -59,16 +65,8 @@ internal sealed class KafkaBatchContainer : IBatchContainer
         return events;
     }
 
-    /// <summary>The pulling agent calls this once before every attempt to deliver; a record carries no request context.</summary>
-    public bool ImportRequestContext()
-    {
-        if (_attempted)
-        {
-            _repeated?.Invoke(_events.Length);
-        }
-        _attempted = true;
-        return false;
-    }
+    /// <summary>The pulling agent calls this before it delivers, and clears the context behind the call.</summary>
+    public bool ImportRequestContext() => KafkaTracing.Export(_traceParents);
 
     /// <summary>Orleans logs containers by this at trace level: offsets only.</summary>
     public override string ToString() => $"{_source}@{_offsets[0]}+{_events.Length}";

@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using EmoStream.Streaming.Kafka.Cache;
 using EmoStream.Streaming.Kafka.DeadLetters;
 using EmoStream.Streaming.Kafka.Ownership;
 using EmoStream.Streaming.Kafka.Reading;
@@ -24,6 +25,8 @@ internal sealed record KafkaStreamContext(
 
     /// <summary>Who reads which partition; null where there is nobody else (a client reads none).</summary>
     public PartitionHolders? Holders { get; init; }
+
+    public DeliveryHealth Health { get; } = new();
 
     /// <summary>
     /// Manual assignment under a group id that is used for committed offsets alone: Orleans decides who owns a partition.

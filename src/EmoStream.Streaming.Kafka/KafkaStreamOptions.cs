@@ -17,9 +17,19 @@ public sealed class KafkaStreamOptions
     [Required]
     public string Topic { get; set; } = "";
 
-    /// <summary>Where records go that cannot become an event. The default is the topic's name followed by <c>.dlq</c>.</summary>
+    /// <summary>
+    /// Where records go that cannot become an event, or whose event is given up. The default is the topic's name followed by
+    /// <c>.dlq</c>.
+    /// </summary>
     [Required]
     public string DeadLetterTopic { get; set; } = "";
+
+    /// <summary>
+    /// Where stands which streams are parked; one partition, compacted. The default is the topic's name followed by
+    /// <c>.parked</c>.
+    /// </summary>
+    [Required]
+    public string ParkingTopic { get; set; } = "";
 
     /// <summary>The consumer group that committed offsets are stored under; no member ever joins it. The default is the Orleans service id.</summary>
     [Required]
@@ -78,7 +88,7 @@ public sealed class KafkaStreamOptions
     /// The pauses between attempts to deliver an event that its grain refuses, in order. After the last one the event is
     /// dead-lettered and its stream parked; empty: it is delivered again and again, <see cref="MaxRetryDelay"/> apart.
     /// Failures of what many streams share (time-outs, silos that went, what <see cref="IsTransient"/> names) do not count.
-    /// The default is 0.2 s three times, 2 s three times, 15 s twice.
+    /// A list in configuration replaces this one. The default is 0.2 s three times, 2 s three times, 15 s twice.
     /// </summary>
     public IList<TimeSpan> RetryDelays { get; } =
     [

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Confluent.Kafka;
 using EmoStream.Streaming.Kafka.Reading;
 
 namespace EmoStream.Streaming.Kafka;
@@ -10,12 +11,21 @@ internal sealed class StreamingKafkaMetrics
     public const string MeterName = "EmoStream.Streaming.Kafka";
     private const string PartitionTag = "messaging.destination.partition.id";
 
+    // Seconds; from a hop inside a data centre to a consumer that was away for an hour.
+    private static readonly InstrumentAdvice<double> Durations = new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600] };
+
     private readonly Counter<long> _read;
     private readonly Counter<long> _delivered;
     private readonly Counter<long> _redelivered;
     private readonly Counter<long> _deadLettered;
     private readonly Counter<long> _lost;
     private readonly Counter<long> _commitFailures;
+    private readonly Counter<long> _retries;
+    private readonly Counter<long> _parkings;
+    private readonly Counter<long> _handovers;
+    private readonly Counter<long> _rewinds;
+    private readonly Histogram<double> _fetch;
+    private readonly Histogram<double> _ack;
     private readonly ConcurrentDictionary<PartitionReader, bool> _readers = new();
 
     public StreamingKafkaMetrics(IMeterFactory meters)
@@ -27,6 +37,17 @@ internal sealed class StreamingKafkaMetrics
         _deadLettered = meter.CreateCounter<long>("emostream.kafka.records.dead_lettered", "{record}", "Records that the dead-letter topic has acknowledged.");
         _lost = meter.CreateCounter<long>("emostream.kafka.records.lost", "{record}", "Records that the broker deleted before they were read.");
         _commitFailures = meter.CreateCounter<long>("emostream.kafka.commit.failures", "{commit}", "Offset commits that failed; the next one covers them.");
+        _retries = meter.CreateCounter<long>("emostream.kafka.events.retries", "{event}", "Attempts in which a grain refused an event, the last one included.");
+        _parkings = meter.CreateCounter<long>("emostream.kafka.streams.parkings", "{stream}", "Times that a stream was parked.");
+        _handovers = meter.CreateCounter<long>("emostream.kafka.handovers", "{partition}", "Partitions taken over: clean (the former owner had let go), forced (it had not, in time), fenced (this owner was the former one).");
+        _rewinds = meter.CreateCounter<long>("emostream.kafka.rewinds", "{rewind}", "Times that a running reader went back.");
+        _fetch = meter.CreateHistogram("emostream.kafka.fetch.duration", "s", "From a record's timestamp to its being read; two clocks.", advice: Durations);
+        _ack = meter.CreateHistogram("emostream.kafka.ack.duration", "s", "From an event's being read to its being taken by every subscriber.", advice: Durations);
+        meter.CreateObservableGauge("emostream.kafka.lag.time", () => ObserveSeconds(r => r.LagSeconds), "s", "Age of the oldest record that was read and is not done.");
+        meter.CreateObservableGauge("emostream.kafka.watermark.age", () => ObserveSeconds(r => r.WatermarkAge), "s", "How long the position to commit has stood still while records lay behind it.");
+        // As kafka-exporter and its like name it: dashboards and autoscalers know this one.
+        meter.CreateObservableGauge("kafka_consumergroup_lag", ObserveGroupLag, null, "Records in the partition behind the position to commit.");
+        meter.CreateObservableGauge("emostream.kafka.streams.parked", () => Observe(r => r.Parked), "{stream}", "Streams that are parked now.");
         meter.CreateObservableGauge("emostream.kafka.cache.records", () => Observe(r => r.Tracker.Records), "{record}", "Records read and not done.");
         meter.CreateObservableGauge("emostream.kafka.cache.size", () => Observe(r => r.Tracker.Bytes), "By", "Bytes of records read and not done.");
         meter.CreateObservableGauge(
@@ -34,9 +55,28 @@ internal sealed class StreamingKafkaMetrics
         meter.CreateObservableGauge("emostream.kafka.lag", () => Observe(r => r.Lag), "{record}", "Records in the partition behind the committed position.");
     }
 
-    public void Read(int partition) => _read.Add(1, Tag(partition));
+    public void Read(int partition, DateTimeOffset now, Timestamp timestamp)
+    {
+        _read.Add(1, Tag(partition));
+        if (_fetch.Enabled && timestamp.Type != TimestampType.NotAvailable)
+        {
+            _fetch.Record(Math.Max(0, (now.UtcDateTime - timestamp.UtcDateTime).TotalSeconds), Tag(partition));
+        }
+    }
 
-    public void Delivered(int partition) => _delivered.Add(1, Tag(partition));
+    public void Delivered(int partition, TimeProvider time, long readAt)
+    {
+        _delivered.Add(1, Tag(partition));
+        if (_ack.Enabled)
+        {
+            _ack.Record(time.GetElapsedTime(readAt).TotalSeconds, Tag(partition));
+        }
+    }
+
+    /// <summary>A partition was taken over, or lost: <c>clean</c>, <c>forced</c>, <c>fenced</c>.</summary>
+    public void HandedOver(int partition, string kind) => _handovers.Add(1, Tag(partition), new("kind", kind));
+
+    public void Rewound(int partition) => _rewinds.Add(1, Tag(partition));
 
     public void Redelivered(int partition, int events) => _redelivered.Add(events, Tag(partition));
 
@@ -45,6 +85,10 @@ internal sealed class StreamingKafkaMetrics
     public void Lost(int partition, long records) => _lost.Add(records, Tag(partition));
 
     public void CommitFailed(int partition) => _commitFailures.Add(1, Tag(partition));
+
+    public void Retried(int partition) => _retries.Add(1, Tag(partition));
+
+    public void Parked(int partition) => _parkings.Add(1, Tag(partition));
 
     public void Track(PartitionReader reader) => _readers[reader] = true;
 
@@ -55,6 +99,23 @@ internal sealed class StreamingKafkaMetrics
         foreach (var (reader, _) in _readers)
         {
             yield return new(value(reader), Tag(reader.Partition));
+        }
+    }
+
+    private IEnumerable<Measurement<double>> ObserveSeconds(Func<PartitionReader, double> value)
+    {
+        foreach (var (reader, _) in _readers)
+        {
+            yield return new(value(reader), Tag(reader.Partition));
+        }
+    }
+
+    private IEnumerable<Measurement<long>> ObserveGroupLag()
+    {
+        foreach (var (reader, _) in _readers)
+        {
+            yield return new(
+                reader.Lag, new("consumergroup", reader.Options.GroupId), new("topic", reader.Options.Topic), new KeyValuePair<string, object?>("partition", reader.Partition));
         }
     }
 

@@ -38,6 +38,7 @@ internal sealed partial class ConversationGrain(
 
     public async Task OnNextAsync(IList<SequentialItem<UtteranceEvent>> items)
     {
+        using var span = KafkaTracing.StartProcess();
         try
         {
             // Not on activation: the pulling agent reads nothing else of the partition while a grain activates. What was read in

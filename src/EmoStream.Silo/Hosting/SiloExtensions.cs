@@ -9,7 +9,6 @@ using EmoStream.Streaming.Kafka;
 using EmoStream.Timeline;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
-using StackExchange.Redis;
 
 namespace EmoStream.Silo.Hosting;
 
@@ -55,8 +54,7 @@ public static partial class SiloExtensions
             KafkaSettings.CopyTo(configuration, kafka.ClientSettings);
             // One conversation's backlog must not keep the model from the others for seconds.
             kafka.DeliveryBatch = 256;
-            // Says nothing about the events: Redis is away, another activation took over, the model was exchanged.
-            kafka.IsTransient = e => e is RedisException or CommitRefusedException or BundleChangedException;
+            kafka.IsTransient = TransientFailures.Contains;
         })
         .BindConfiguration($"Orleans:Streaming:{Names.StreamProvider}");
 

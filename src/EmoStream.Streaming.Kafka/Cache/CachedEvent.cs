@@ -1,3 +1,4 @@
+using Confluent.Kafka;
 using EmoStream.Streaming.Kafka.Reading;
 using Orleans.Streams;
 
@@ -14,6 +15,15 @@ internal sealed class CachedEvent(Origin origin, long offset, int bytes, StreamI
     : PendingOffset(offset, bytes), IBatchContainer
 {
     public Origin Origin => origin;
+
+    /// <summary>The record as it was read, kept where it may be needed again: while the stream is parked.</summary>
+    public ConsumeResult<byte[]?, byte[]?>? Record { get; set; }
+
+    /// <summary>The record's trace, where somebody listens.</summary>
+    public string? TraceParent { get; init; }
+
+    /// <summary>When it was read, by the monotonic clock.</summary>
+    public long ReadAt { get; init; }
 
     public object Value => value;
 

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using EmoStream.Streaming.Kafka.DeadLetters;
 using EmoStream.Streaming.Kafka.Reading;
 using Microsoft.Extensions.Logging;
 using Orleans.Streams;
@@ -9,21 +11,31 @@ namespace EmoStream.Streaming.Kafka.Cache;
 /// the pulling agent alone, on its own scheduler; needs no lock. It is bounded where events come in: the reader stops while
 /// <see cref="OffsetTracker"/> has no room.
 /// </summary>
-internal sealed partial class PartitionCache(
-    int partition, OffsetTracker tracker, KafkaStreamOptions options, StreamingKafkaMetrics metrics, ILogger<PartitionCache> logger) : IQueueCache
+[SuppressMessage("Reliability", "CA1001", Justification = "The wait belongs to a read, which ends it.")]
+internal sealed partial class PartitionCache(KafkaStreamContext context, int partition, OffsetTracker tracker) : IQueueCache
 {
+    private readonly ILogger _logger = context.Loggers.CreateLogger<PartitionCache>();
+    private readonly long _started = context.Time.GetTimestamp();
     private readonly Dictionary<StreamId, StreamQueue> _streams = [];
     private readonly List<StreamQueue> _touched = [];
     private readonly HashSet<StreamQueue> _orphans = [];
     private int _generation;
+    private readonly PriorityQueue<StreamQueue, TimeSpan> _retries = new();
+    private CancellationTokenSource? _wait;
+    private TimeSpan _waitEnds;
     private bool _warned;
 
-    public int DeliveryBatch { get; } = options.DeliveryBatch;
+    public int DeliveryBatch { get; } = context.Options.DeliveryBatch;
 
-    /// <summary>Counts events that are delivered once more; made once, not per batch.</summary>
-    public Action<int> Repeated { get; } = count => metrics.Redelivered(partition, count);
+    public RetryRules Retries { get; } = new(context.Options, context.Health);
 
-    public int GetMaxAddCount() => options.FetchBatch;
+    /// <summary>Where streams go of which an event was given up.</summary>
+    public ParkingLot Parking { get; } = new(context, partition, tracker);
+
+    /// <summary>Time since the cache was made.</summary>
+    public TimeSpan Now => context.Time.GetElapsedTime(_started);
+
+    public int GetMaxAddCount() => context.Options.FetchBatch;
 
     /// <summary>Never: a full partition stops its reader, and the agent finds nothing to take over.</summary>
     public bool IsUnderPressure() => false;
@@ -72,6 +84,40 @@ internal sealed partial class PartitionCache(
     }
 
     /// <summary>
+    /// Streams whose pause after a failure is over: their cursors had nothing, and the agent asks an idle one only when it
+    /// hears of the stream.
+    /// </summary>
+    public void AnnounceRetries(List<IBatchContainer> batch)
+    {
+        while (_retries.TryPeek(out var queue, out var at) && at <= Now)
+        {
+            _retries.Dequeue();
+            if (queue.Oldest is { } oldest)
+            {
+                batch.Add(new StreamAnnouncement(oldest));
+            }
+        }
+    }
+
+    /// <summary>How long the agent's read may wait for new records; <see cref="AnnounceAt"/> shortens it, also while it waits.</summary>
+    public CancellationTokenSource StartWait(TimeSpan most)
+    {
+        _waitEnds = Now + most;
+        _wait = new CancellationTokenSource(most, context.Time);
+        if (_retries.TryPeek(out _, out var at))
+        {
+            EndWaitAt(at);
+        }
+        return _wait;
+    }
+
+    public void EndWait()
+    {
+        _wait?.Dispose();
+        _wait = null;
+    }
+
+    /// <summary>
     /// Streams with events that nobody holds any longer: the agent forgets a stream that had nothing new for a while, also
     /// one whose grain has failed all the time, and one that it could not register. It takes each up again on hearing of it.
     /// </summary>
@@ -107,9 +153,10 @@ internal sealed partial class PartitionCache(
     public QueueCacheCursorResult<IQueueCacheCursor> TryGetCacheCursorAtPosition(
         StreamId streamId, StreamSubscriptionStartPosition startPosition) => TryGetCacheCursor(streamId, null);
 
-    /// <summary>The agent has stopped; see <see cref="StreamQueue.SettleClosed"/>.</summary>
+    /// <summary>The agent has stopped; see <see cref="StreamQueue.SettleClosed"/>. What is being parked is left to the next owner.</summary>
     public void SettleClosed()
     {
+        Parking.Stop();
         foreach (var queue in _streams.Values)
         {
             queue.SettleClosed();
@@ -132,7 +179,31 @@ internal sealed partial class PartitionCache(
     internal void Complete(CachedEvent item)
     {
         tracker.Complete(item);
-        metrics.Delivered(partition);
+        context.Metrics.Delivered(partition, context.Time, item.ReadAt);
+    }
+
+    /// <summary>Counts a refused event; whether it may be tried again.</summary>
+    internal bool Retried(int attempts)
+    {
+        context.Metrics.Retried(partition);
+        return attempts < Retries.Attempts;
+    }
+
+    internal void Repeated(int events) => context.Metrics.Redelivered(partition, events);
+
+    internal void AnnounceAt(StreamQueue queue, TimeSpan at)
+    {
+        _retries.Enqueue(queue, at);
+        EndWaitAt(at);
+    }
+
+    private void EndWaitAt(TimeSpan at)
+    {
+        if (_wait is not null && at < _waitEnds)
+        {
+            _waitEnds = at;
+            _wait.CancelAfter(at > Now ? at - Now : TimeSpan.Zero);
+        }
     }
 
     internal void Touch(StreamQueue queue) => _touched.Add(queue);

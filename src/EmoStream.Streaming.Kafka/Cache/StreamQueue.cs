@@ -1,5 +1,3 @@
-using Orleans.Streams;
-
 namespace EmoStream.Streaming.Kafka.Cache;
 
 /// <summary>
@@ -15,6 +13,9 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
 
     public StreamId StreamId => streamId;
 
+    /// <summary>The position of the oldest event that is not done.</summary>
+    public long First => _first;
+
     public long End => _first + _events.Count;
 
     /// <summary>Nothing waits and nobody subscribes: the queue can be forgotten.</summary>
@@ -24,7 +25,14 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
 
     public bool HasSubscriber => _cursors.Count > 0;
 
-    public void Add(CachedEvent item) => _events.Add(item);
+    /// <summary>An event behind a parked one does not come in: it goes where that went.</summary>
+    public void Add(CachedEvent item)
+    {
+        if (!cache.Parking.Takes(item))
+        {
+            _events.Add(item);
+        }
+    }
 
     /// <summary>Forgets the events without completing them. A delivery under way is nobody's any longer, however it ends.</summary>
     public void Reset()
@@ -41,18 +49,18 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
     /// <summary>Every cursor starts at the first event that is not done, whatever token the agent asks for: a miss cannot exist.</summary>
     public StreamCursor Open()
     {
-        var cursor = new StreamCursor(this, _first);
+        var cursor = new StreamCursor(this, cache, _first);
         _cursors.Add(cursor);
         return cursor;
     }
 
     /// <summary>Copies a range into one delivery. A delivery never mixes origins: the range ends where reading was positioned anew.</summary>
-    public KafkaBatchContainer Take(long from, out long to)
+    public KafkaBatchContainer Take(long from, int limit, out long to)
     {
         var start = (int)(from - _first);
         var origin = _events[start].Origin;
         var count = 1;
-        while (count < cache.DeliveryBatch && start + count < _events.Count && ReferenceEquals(_events[start + count].Origin, origin))
+        while (count < limit && start + count < _events.Count && ReferenceEquals(_events[start + count].Origin, origin))
         {
             count++;
         }
@@ -64,7 +72,20 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
             values[i] = _events[start + i].Value;
         }
         to = from + count;
-        return new KafkaBatchContainer(streamId, origin, offsets, values, cache.Repeated);
+        return new KafkaBatchContainer(streamId, origin, offsets, values, KafkaTracing.IsListened ? TraceParents(start, count) : null);
+    }
+
+    private string[]? TraceParents(int start, int count)
+    {
+        HashSet<string> parents = [];
+        for (var i = start; i < start + count; i++)
+        {
+            if (_events[i].TraceParent is { } parent)
+            {
+                parents.Add(parent);
+            }
+        }
+        return parents.Count == 0 ? null : [.. parents];
     }
 
     /// <summary>Completes what every subscriber has taken. Without subscribers nothing is done: somebody may still come.</summary>
@@ -80,6 +101,17 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
             done = Math.Min(done, cursor.Holds);
         }
         CompleteBelow(done);
+    }
+
+    /// <summary>
+    /// The stream's oldest event is given up: it and all behind it leave for the dead-letter topic, in order. They are done
+    /// when that has them.
+    /// </summary>
+    public void GiveUp(Exception failure, int attempts)
+    {
+        cache.Parking.Park(_events, failure, attempts);
+        _first = End;
+        _events.Clear();
     }
 
     public void Close(StreamCursor cursor)
@@ -132,70 +164,5 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
         }
         _events.RemoveRange(0, count);
         _first += count;
-    }
-}
-
-/// <summary>
-/// One subscriber's place in a <see cref="StreamQueue"/>. Asking for the next batch says that the previous one was taken,
-/// unless its failure was recorded: then the same events come again.
-/// </summary>
-internal sealed class StreamCursor(StreamQueue queue, long position) : IQueueCacheCursor
-{
-    private long _from = position;
-    private long _to = position;
-    private bool _failed;
-    private bool _closed;
-    private KafkaBatchContainer? _current;
-
-    /// <summary>Events from here on are not done while the cursor lives.</summary>
-    public long Holds => _from;
-
-    /// <summary>Events before this were delivered if the agent has stopped; see <see cref="StreamQueue.SettleClosed"/>.</summary>
-    public long Left => _failed ? _from : _to;
-
-    public IBatchContainer? GetCurrent(out Exception? exception)
-    {
-        exception = null;
-        return _current;
-    }
-
-    public bool MoveNext()
-    {
-        if (_closed)
-        {
-            return false;
-        }
-        if (!_failed)
-        {
-            _from = _to;
-            queue.Settle();
-        }
-        _failed = false;
-        if (_from == queue.End)
-        {
-            _current = null;
-            return false;
-        }
-        _current = queue.Take(_from, out _to);
-        return true;
-    }
-
-    /// <summary>Nothing to do: the cursor reads the queue itself.</summary>
-    public void Refresh(StreamSequenceToken token)
-    {
-    }
-
-    public void RecordDeliveryFailure() => _failed = true;
-
-    /// <summary>See <see cref="StreamQueue.Reset"/>.</summary>
-    public void Reset(long position) => _from = _to = position;
-
-    public void Dispose()
-    {
-        if (!_closed)
-        {
-            _closed = true;
-            queue.Close(this);
-        }
     }
 }

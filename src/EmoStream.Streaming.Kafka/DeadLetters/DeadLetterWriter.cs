@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using ErrorCode = Confluent.Kafka.ErrorCode;
@@ -8,7 +7,7 @@ using ErrorCode = Confluent.Kafka.ErrorCode;
 namespace EmoStream.Streaming.Kafka.DeadLetters;
 
 /// <summary>
-/// Copies records that cannot become an event to the dead-letter topic: key, value and headers as they were, plus headers
+/// Copies records that cannot become an event, or whose event no grain takes, to the dead-letter topic: key, value and headers as they were, plus headers
 /// that say where the record lay and what was wrong. Returns only when Kafka has acknowledged the copy (acks=all,
 /// idempotent), however long that takes; after a time-out there may be two copies.
 /// </summary>
@@ -20,16 +19,20 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 internal sealed partial class DeadLetterWriter(
     KafkaStreamOptions options, StreamingKafkaMetrics metrics, TimeProvider time, ILogger<DeadLetterWriter> logger) : IDisposable
 {
-    public const string Prefix = "emostream-dlq-";
     private const int KeptKeyBytes = 1024;
     private const int MaxReasonLength = 1000;
     private const int ShortReasonLength = 100;
     private readonly Lock _lock = new();
     private IProducer<byte[]?, byte[]?>? _producer;
 
-    public async Task WriteAsync(ConsumeResult<byte[]?, byte[]?> record, string reason, CancellationToken cancellationToken)
+    /// <param name="record">The record; may be one without value whose own is gone.</param>
+    /// <param name="reason">What is wrong with it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="more">Further headers, such as <see cref="DeadLetterHeaders.Parked"/>; also on letters that are cut.</param>
+    public async Task WriteAsync(ConsumeResult<byte[]?, byte[]?> record, string reason, CancellationToken cancellationToken, Headers? more = null)
     {
         var message = Copy(record, reason);
+        AddAll(message.Headers, more);
         var cuts = 0;
         for (var delay = TimeSpan.FromMilliseconds(100); ; delay = Min(delay * 2, options.MaxRetryDelay))
         {
@@ -43,12 +46,40 @@ internal sealed partial class DeadLetterWriter(
             catch (KafkaException e) when (cuts < 2 && e.Error.Code is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge)
             {
                 message = cuts++ == 0 ? Cut(record, reason, KeptKeyBytes, MaxReasonLength) : Cut(record, reason, 0, ShortReasonLength);
+                AddAll(message.Headers, more);
                 LogCut(record.Partition, record.Offset);
                 continue;
             }
             catch (KafkaException e)
             {
                 LogRefused(record.Partition, record.Offset, e.Error.Code);
+                if (e.Error.IsFatal)
+                {
+                    Replace(producer);
+                }
+            }
+            await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Writes a stream's state into the parking topic, however long that takes.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="state">The state; null: not parked.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task WriteStateAsync(StreamId stream, ParkedState? state, CancellationToken cancellationToken)
+    {
+        var message = new Message<byte[]?, byte[]?> { Key = ParkedState.KeyOf(stream), Value = state?.ToBytes() };
+        for (var delay = TimeSpan.FromMilliseconds(100); ; delay = Min(delay * 2, options.MaxRetryDelay))
+        {
+            var producer = Producer();
+            try
+            {
+                await producer.ProduceAsync(ParkingLot.Topic(options), message, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (KafkaException e)
+            {
+                LogStateRefused(e.Error.Code);
                 if (e.Error.IsFatal)
                 {
                     Replace(producer);
@@ -70,10 +101,7 @@ internal sealed partial class DeadLetterWriter(
     private static Message<byte[]?, byte[]?> Copy(ConsumeResult<byte[]?, byte[]?> record, string reason)
     {
         var headers = new Headers();
-        foreach (var header in record.Message.Headers ?? [])
-        {
-            headers.Add(header.Key, header.GetValueBytes());
-        }
+        AddAll(headers, record.Message.Headers);
         AddReason(headers, record, reason, MaxReasonLength);
         return new() { Key = record.Message.Key, Value = record.Message.Value, Headers = headers, Timestamp = record.Message.Timestamp };
     }
@@ -83,9 +111,9 @@ internal sealed partial class DeadLetterWriter(
         var headers = new Headers();
         var value = record.Message.Value ?? [];
         AddReason(headers, record, reason, reasonLength);
-        Add(headers, "truncated", "true");
-        Add(headers, "size", value.Length.ToString(CultureInfo.InvariantCulture));
-        Add(headers, "sha256", Convert.ToHexStringLower(SHA256.HashData(value)));
+        headers.Add(DeadLetterHeaders.Truncated, "true");
+        headers.Add(DeadLetterHeaders.Prefix + "size", value.Length.ToString(CultureInfo.InvariantCulture));
+        headers.Add(DeadLetterHeaders.Prefix + "sha256", Convert.ToHexStringLower(SHA256.HashData(value)));
         var key = record.Message.Key;
         return new()
         {
@@ -98,14 +126,20 @@ internal sealed partial class DeadLetterWriter(
 
     private static void AddReason(Headers headers, ConsumeResult<byte[]?, byte[]?> record, string reason, int length)
     {
-        Add(headers, "reason", reason.Length > length ? reason[..length] : reason);
-        Add(headers, "topic", record.Topic);
-        Add(headers, "partition", record.Partition.Value.ToString(CultureInfo.InvariantCulture));
-        Add(headers, "offset", record.Offset.Value.ToString(CultureInfo.InvariantCulture));
-        Add(headers, "timestamp", record.Message.Timestamp.UnixTimestampMs.ToString(CultureInfo.InvariantCulture));
+        headers.Add(DeadLetterHeaders.Reason, reason.Length > length ? reason[..length] : reason);
+        headers.Add(DeadLetterHeaders.Topic, record.Topic);
+        headers.Add(DeadLetterHeaders.Partition, record.Partition.Value.ToString(CultureInfo.InvariantCulture));
+        headers.Add(DeadLetterHeaders.Offset, record.Offset.Value.ToString(CultureInfo.InvariantCulture));
+        headers.Add(DeadLetterHeaders.Timestamp, record.Message.Timestamp.UnixTimestampMs.ToString(CultureInfo.InvariantCulture));
     }
 
-    private static void Add(Headers headers, string name, string value) => headers.Add(Prefix + name, Encoding.UTF8.GetBytes(value));
+    private static void AddAll(Headers headers, Headers? more)
+    {
+        foreach (var header in more ?? [])
+        {
+            headers.Add(header.Key, header.GetValueBytes());
+        }
+    }
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
@@ -144,6 +178,9 @@ internal sealed partial class DeadLetterWriter(
 
     [LoggerMessage(LogLevel.Warning, "The dead letter for partition {Partition} offset {Offset} is too large for its topic: sending it without value.")]
     private partial void LogCut(int partition, long offset);
+
+    [LoggerMessage(LogLevel.Warning, "The state of a parked stream was refused: {Error}. Trying again; its events stay where they are meanwhile.")]
+    private partial void LogStateRefused(ErrorCode error);
 
     [LoggerMessage(LogLevel.Debug, "librdkafka dead-letter producer: {Level} {Facility}")]
     private partial void LogClient(SyslogLevel level, string facility);

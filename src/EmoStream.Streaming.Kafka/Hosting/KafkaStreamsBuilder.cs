@@ -1,4 +1,5 @@
 using EmoStream.Streaming.Kafka.Ownership;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -63,8 +64,18 @@ public sealed class KafkaStreamsBuilder
         services.TryAddSingleton<StreamingKafkaMetrics>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<KafkaStreamOptions>, KafkaStreamOptionsValidator>());
         services.AddOptions<KafkaStreamOptions>(name)
-            .PostConfigure<IOptions<ClusterOptions>>((options, cluster) =>
+            .PostConfigure<IOptions<ClusterOptions>, IServiceProvider>((options, cluster, host) =>
             {
+                // The binder adds to a list: what an operator lists shall be all of it.
+                var listed = host.GetService<IConfiguration>()?.GetSection($"Orleans:Streaming:{name}:{nameof(options.RetryDelays)}");
+                if (listed?.Exists() == true)
+                {
+                    options.RetryDelays.Clear();
+                    foreach (var delay in listed.Get<TimeSpan[]>() ?? [])
+                    {
+                        options.RetryDelays.Add(delay);
+                    }
+                }
                 if (options.GroupId.Length == 0)
                 {
                     options.GroupId = cluster.Value.ServiceId;
@@ -73,7 +84,12 @@ public sealed class KafkaStreamsBuilder
                 {
                     options.DeadLetterTopic = options.Topic + ".dlq";
                 }
+                if (options.ParkingTopic.Length == 0 && options.Topic.Length > 0)
+                {
+                    options.ParkingTopic = options.Topic + ".parked";
+                }
             })
+            .Validate(options => options.RetryDelays.All(delay => delay >= TimeSpan.Zero), $"{nameof(KafkaStreamOptions.RetryDelays)} must not be negative.")
             .ValidateOnStart();
     }
 
@@ -96,10 +112,10 @@ public sealed class KafkaStreamsBuilder
             // Not a polling interval: a read waits for records by itself. It is how soon the agent reads on after it
             // paused, which it does whenever streams are delivered to for the first time.
             options.GetQueueMsgsTimerPeriod = TimeSpan.FromMilliseconds(5);
-            // A round of attempts, not the end: when it is over the cursor hands out the same events again, without end. The
-            // round has to end, because the agent also waits for a new stream's grain to activate in one and reads nothing
-            // for the whole partition meanwhile: a grain that cannot activate must not stop the others.
-            options.MaxEventDeliveryTime = TimeSpan.FromSeconds(3);
+            // One attempt: DeliveryBackoff pauses longer than this, and then the cursor decides when the events come again.
+            // Short also because the agent waits in one for a new stream's grain to activate and reads nothing for the whole
+            // partition meanwhile: a grain that cannot activate must not stop the others.
+            options.MaxEventDeliveryTime = DeliveryBackoff.Round;
             // The cursor batches by itself, so that a failure concerns exactly what was delivered together.
             options.BatchContainerBatchSize = 1;
             // Idle streams are looked through on every read.
@@ -114,12 +130,17 @@ public sealed class KafkaStreamsBuilder
         configurator.ConfigureStreamPubSub(StreamPubSubType.ImplicitOnly);
 }
 
-/// <summary>Doubles from 50 ms up to the maximum, with up to a quarter of jitter so that streams that failed together do not retry together.</summary>
+/// <summary>Ends the agent's round of attempts after the first; see <see cref="Cache.StreamCursor"/> for the pauses between attempts.</summary>
 internal sealed class DeliveryBackoff(TimeSpan max) : IMessageDeliveryBackoffProvider
 {
+    /// <summary>What the agent takes for the end of a round.</summary>
+    public static readonly TimeSpan Round = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Longer than a round; doubles for what the agent repeats without one.</summary>
     public TimeSpan Next(int attempt)
     {
-        var delay = Math.Min(max.TotalMilliseconds, 50 * Math.Pow(2, Math.Min(attempt, 30)));
-        return TimeSpan.FromMilliseconds(delay * (1 - (Random.Shared.NextDouble() / 4)));
+        var least = Round + TimeSpan.FromMilliseconds(10);
+        var delay = TimeSpan.FromMilliseconds(Math.Min(max.TotalMilliseconds, least.TotalMilliseconds * Math.Pow(2, Math.Min(attempt, 30))));
+        return delay > least ? delay : least;
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Streams;
 
 namespace EmoStream.Streaming.Kafka;
@@ -23,6 +24,7 @@ public static class KafkaStreamsExtensions
         {
             KafkaStreamsBuilder.AddShared(builder.Services, name);
             KafkaStreamsBuilder.AddOwnership(builder.Services);
+            builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IOutgoingGrainCallFilter, DeliveryOutcomeFilter>());
             KafkaStreamsBuilder.AddSilo(new SiloPersistentStreamConfigurator(
                 name, services => services(builder.Services), KafkaAdapterFactory.CreateForSilo));
         }

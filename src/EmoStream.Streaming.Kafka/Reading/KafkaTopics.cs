@@ -93,6 +93,9 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
         return id is null || (id.MostSignificantBits == 0 && id.LeastSignificantBits == 0) ? ProcessId : id.ToString();
     }
 
+    /// <summary>Whether there is such a topic; asking does not create it.</summary>
+    public bool Exists(string topic) => Partitions(_admin.Value, topic, RequestTimeout) > 0;
+
     public void Dispose()
     {
         if (_admin.IsValueCreated)
@@ -116,8 +119,9 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
 
     private async Task CreateAsync(IAdminClient admin)
     {
-        foreach (var name in new[] { options.Topic, options.DeadLetterTopic })
+        foreach (var name in new[] { options.Topic, options.DeadLetterTopic, options.ParkingTopic })
         {
+            var isState = name == options.ParkingTopic;
             if (await Task.Run(() => Partitions(admin, name, RequestTimeout)) > 0)
             {
                 continue;
@@ -125,13 +129,14 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
             var specification = new TopicSpecification
             {
                 Name = name,
-                NumPartitions = options.Partitions,
+                NumPartitions = isState ? 1 : options.Partitions,
                 ReplicationFactor = options.ReplicationFactor,
+                Configs = isState ? new() { ["cleanup.policy"] = "compact" } : null,
             };
             try
             {
                 await admin.CreateTopicsAsync([specification], new CreateTopicsOptions { RequestTimeout = RequestTimeout });
-                LogCreated(name, options.Partitions);
+                LogCreated(name, specification.NumPartitions);
             }
             catch (CreateTopicsException e) when (e.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
             {

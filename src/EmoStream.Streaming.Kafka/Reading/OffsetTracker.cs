@@ -37,6 +37,18 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
         }
     }
 
+    /// <summary>The timestamp of the oldest record that is not done, in milliseconds since 1970; null without one.</summary>
+    public long? OldestTimestampMs
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _oldest?.TimestampMs;
+            }
+        }
+    }
+
     /// <summary>The offset behind the last one read; null until the start is known.</summary>
     public long? Next
     {
@@ -159,6 +171,9 @@ internal class PendingOffset(long offset, int bytes)
     public long Offset { get; } = offset;
 
     public int Bytes { get; } = bytes;
+
+    /// <summary>The record's timestamp, in milliseconds since 1970.</summary>
+    public long TimestampMs { get; init; }
 
     public bool Done { get; set; }
 

@@ -131,6 +131,7 @@ internal sealed partial class PartitionReader
         {
             consumer.StoreOffset(new TopicPartitionOffset(_topicPartition, watermark));
             _stored = watermark;
+            Volatile.Write(ref _movedAt, context.Time.GetTimestamp());
             Volatile.Write(ref _high, Math.Max(Volatile.Read(ref _high), consumer.GetWatermarkOffsets(_topicPartition).High.Value));
         }
     }

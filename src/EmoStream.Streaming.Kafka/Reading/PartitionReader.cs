@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Confluent.Kafka;
 using EmoStream.Streaming.Kafka.Cache;
+using EmoStream.Streaming.Kafka.DeadLetters;
 using Microsoft.Extensions.Logging;
 using Orleans.Streams;
 using ErrorCode = Confluent.Kafka.ErrorCode;
@@ -21,7 +22,7 @@ namespace EmoStream.Streaming.Kafka.Reading;
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "The thread may outlive its owner; a token source without a timer holds nothing.")]
 internal sealed partial class PartitionReader(
-    KafkaStreamContext context, int partition, OffsetTracker tracker, ChannelWriter<IBatchContainer> output)
+    KafkaStreamContext context, int partition, OffsetTracker tracker, ChannelWriter<IBatchContainer> output, ParkingLot? parking = null)
 {
     // How long the thread blocks at most before it looks at stop requests and stores the watermark; no latency hangs on it.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
@@ -40,17 +41,30 @@ internal sealed partial class PartitionReader(
     private readonly TopicPartition _topicPartition = new(context.Options.Topic, partition);
     private long _stored = -1;
     private long _high = -1;
+    private long _movedAt = context.Time.GetTimestamp();
     private TimeSpan _pause = FirstPause;
 
     public int Partition => partition;
+
+    public KafkaStreamOptions Options => context.Options;
 
     public OffsetTracker Tracker => tracker;
 
     /// <summary>Dead letters that Kafka has not acknowledged yet: while there are some, the offset stays before them.</summary>
     public int DeadLettersPending => _deadLetters.Count;
 
+    /// <summary>Streams that are parked by an event of this partition.</summary>
+    public int Parked => parking?.Count ?? 0;
+
     /// <summary>Records between the watermark and the end of the partition; 0 until both are known.</summary>
     public long Lag => Math.Max(0, Volatile.Read(ref _high) - (tracker.Watermark ?? long.MaxValue));
+
+    /// <summary>How old the oldest record is that was read and is not done, in seconds by its timestamp; 0 without one.</summary>
+    public double LagSeconds =>
+        tracker.OldestTimestampMs is { } oldest ? Math.Max(0, (context.Time.GetUtcNow().ToUnixTimeMilliseconds() - oldest) / 1000.0) : 0;
+
+    /// <summary>For how many seconds the watermark has stood still while there was something behind it.</summary>
+    public double WatermarkAge => Lag == 0 ? 0 : context.Time.GetElapsedTime(Volatile.Read(ref _movedAt)).TotalSeconds;
 
     public void Start()
     {
@@ -144,6 +158,7 @@ internal sealed partial class PartitionReader(
     private void Read()
     {
         Hold();
+        parking?.Load(_stop.Token);
         using var consumer = Build();
         Position(consumer);
         _pause = FirstPause;
@@ -190,19 +205,25 @@ internal sealed partial class PartitionReader(
 
     private void Take(ConsumeResult<byte[]?, byte[]?> record)
     {
-        context.Metrics.Read(partition);
+        context.Metrics.Read(partition, context.Time.GetUtcNow(), record.Message.Timestamp);
         var key = record.Message.Key;
         var value = record.Message.Value;
         var bytes = RecordOverhead + (key?.Length ?? 0) + (value?.Length ?? 0);
         var decoded = Decode(record, key, value);
         if (decoded.Event is not null)
         {
-            var item = new CachedEvent(_origin, record.Offset, bytes, decoded.StreamId, decoded.Event);
+            var item = new CachedEvent(_origin, record.Offset, bytes, decoded.StreamId, decoded.Event)
+            {
+                TimestampMs = record.Message.Timestamp.UnixTimestampMs,
+                ReadAt = context.Time.GetTimestamp(),
+                TraceParent = KafkaTracing.IsListened ? DeadLetterHeaders.Text(record.Message.Headers, KafkaTracing.Header) : null,
+                Record = parking?.IsParked(decoded.StreamId) == true ? record : null,
+            };
             tracker.Add(item);
             output.TryWrite(item);
             return;
         }
-        var rejected = new PendingOffset(record.Offset, bytes);
+        var rejected = new PendingOffset(record.Offset, bytes) { TimestampMs = record.Message.Timestamp.UnixTimestampMs };
         tracker.Add(rejected);
         var copy = DeadLetterAsync(record, rejected, decoded.Reason ?? "the data adapter returned nothing");
         if (!copy.IsCompleted)
@@ -220,7 +241,9 @@ internal sealed partial class PartitionReader(
         }
         if (value is null)
         {
-            return KafkaDecoded.Reject("the record has no value (a tombstone)");
+            return RedriveEnd.Of(record.Message.Headers) is { } end
+                ? KafkaDecoded.Accept(end.StreamId, end)
+                : KafkaDecoded.Reject("the record has no value (a tombstone)");
         }
         try
         {

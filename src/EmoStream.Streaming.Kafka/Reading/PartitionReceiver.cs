@@ -19,7 +19,7 @@ internal sealed class PartitionReceiver(KafkaStreamContext context, int partitio
     /// <summary>Returns at once: the reader's thread connects, and tries again until it can.</summary>
     public Task Initialize(TimeSpan timeout)
     {
-        _reader = new PartitionReader(context, partition, tracker, _channel.Writer);
+        _reader = new PartitionReader(context, partition, tracker, _channel.Writer, cache.Parking);
         _reader.Start();
         return Task.CompletedTask;
     }
@@ -33,6 +33,11 @@ internal sealed class PartitionReceiver(KafkaStreamContext context, int partitio
     public async Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount, CancellationToken cancellationToken)
     {
         var batch = new List<IBatchContainer>();
+        cache.AnnounceRetries(batch);
+        if (batch.Count > 0)
+        {
+            return batch;
+        }
         if (context.Time.GetElapsedTime(_announced) >= context.Options.LongPoll)
         {
             // Not on every read: what nobody takes at once must not turn the agent's loop into a busy one.
@@ -45,7 +50,7 @@ internal sealed class PartitionReceiver(KafkaStreamContext context, int partitio
         }
         if (!_channel.Reader.TryRead(out var item))
         {
-            using var pause = new CancellationTokenSource(context.Options.LongPoll, context.Time);
+            var pause = cache.StartWait(context.Options.LongPoll);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(pause.Token, cancellationToken);
             try
             {
@@ -56,7 +61,12 @@ internal sealed class PartitionReceiver(KafkaStreamContext context, int partitio
             }
             catch (OperationCanceledException)
             {
+                cache.AnnounceRetries(batch);
                 return batch;
+            }
+            finally
+            {
+                cache.EndWait();
             }
         }
         do

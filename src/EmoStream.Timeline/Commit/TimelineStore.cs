@@ -55,6 +55,7 @@ public sealed class TimelineStore(IConnectionMultiplexer redis, TimeProvider tim
         CheckChangeNumbers(commit);
         var keys = RedisKeys.Of(conversationId);
         var arguments = CommitArguments.Of(commit, keys.Changes);
+        using var span = TimelineTracing.StartCommit();
         var started = timeProvider.GetTimestamp();
         CommitResult result;
         try

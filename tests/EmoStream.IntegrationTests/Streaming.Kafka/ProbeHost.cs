@@ -20,6 +20,8 @@ public sealed class ProbeHost : IAsyncDisposable
 
     public Probe Probe { get; }
 
+    public IServiceProvider Services => _host.Services;
+
     public IStreamProvider Streams => _host.Services.GetRequiredKeyedService<IStreamProvider>("Kafka");
 
     public static async Task<ProbeHost> StartAsync(

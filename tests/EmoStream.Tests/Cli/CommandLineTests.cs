@@ -35,6 +35,13 @@ public sealed class CommandLineTests
     [InlineData("diff", "a.jsonl", "--bundle", "a", "--bundle", "b", "--gateway", "not an address")]
     [InlineData("features", "a.jsonl")]
     [InlineData("doctor", "--port", "x")]
+    [InlineData("dlq", "show")]
+    [InlineData("dlq", "show", "17")]
+    [InlineData("dlq", "redrive")]
+    [InlineData("dlq", "redrive", "0:x")]
+    [InlineData("dlq", "redrive", "0:1", "--all")]
+    [InlineData("dlq", "redrive", "--all", "--skip", "1")]
+    [InlineData("dlq", "redrive", "--all", "--timeout", "0")]
     public async Task Run_WrongUsage_Returns2AndSaysWhy(params string[] args)
     {
         var (exitCode, _, error) = await CliRun.RunAsync(args);
@@ -53,9 +60,13 @@ public sealed class CommandLineTests
     [InlineData("diff")]
     [InlineData("features")]
     [InlineData("doctor")]
+    [InlineData("dlq")]
+    [InlineData("dlq list")]
+    [InlineData("dlq show")]
+    [InlineData("dlq redrive")]
     public async Task Help_OfEveryCommand_HasUsageExamplesAndEnvironment(string command)
     {
-        var (exitCode, output, _) = await CliRun.RunAsync(command, "--help");
+        var (exitCode, output, _) = await CliRun.RunAsync([.. command.Split(' '), "--help"]);
 
         Assert.Equal(0, exitCode);
         Assert.Contains($"emostream {command}", output);

@@ -14,14 +14,14 @@ public sealed class KafkaBatchContainerTests
     {
         using var services = new ServiceCollection().AddSerializer().BuildServiceProvider();
         var serializer = services.GetRequiredService<Serializer>();
-        var batch = new KafkaBatchContainer(Stream, new("t/0", 0, null), [3, 7], ["a", "b"], _ => { });
+        var batch = new KafkaBatchContainer(Stream, new("t/0", 0, null), [3, 7], ["a", "b"]) { Failure = new InvalidOperationException() };
         var copy = serializer.Deserialize<IBatchContainer>(serializer.SerializeToArray<IBatchContainer>(batch))!;
         Assert.Equal(Stream, copy.StreamId);
         Assert.Equal(new KafkaSequenceToken("t/0", 3), copy.SequenceToken);
         Assert.Equal(
             [Tuple.Create<string, StreamSequenceToken>("a", new KafkaSequenceToken("t/0", 3)), Tuple.Create<string, StreamSequenceToken>("b", new KafkaSequenceToken("t/0", 7))],
             copy.GetEvents<string>());
-        Assert.False(copy.ImportRequestContext());
+        Assert.Null(((KafkaBatchContainer)copy).Failure);
     }
 
     [Fact]
@@ -38,17 +38,6 @@ public sealed class KafkaBatchContainerTests
         var batch = new KafkaBatchContainer(Stream, new("t/0", 0, null), [3], ["secret"]);
         var error = Assert.Throws<InvalidCastException>(() => batch.GetEvents<Version>());
         Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void ImportRequestContext_SecondAttempt_CountsTheEventsAsRepeated()
-    {
-        var repeated = 0;
-        var batch = new KafkaBatchContainer(Stream, new("t/0", 0, null), [3, 4], ["a", "b"], count => repeated += count);
-        batch.ImportRequestContext();
-        Assert.Equal(0, repeated);
-        batch.ImportRequestContext();
-        Assert.Equal(2, repeated);
     }
 
     [Fact]

@@ -19,11 +19,15 @@ public sealed class KafkaStreamOptionsTests
             ["Orleans:Streaming:Kafka:ServiceKey"] = "kafka",
             ["Orleans:Streaming:Kafka:Topic"] = "events",
             ["Orleans:Streaming:Kafka:CacheRecords"] = "77",
+            ["Orleans:Streaming:Kafka:RetryDelays:0"] = "00:00:01",
+            ["Orleans:Streaming:Kafka:RetryDelays:1"] = "00:00:30",
             ["Orleans:Streaming:Kafka:ClientSettings:security.protocol"] = "sasl_ssl",
         }).Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka");
         Assert.Equal("broker:9092", options.BootstrapServers);
         Assert.Equal("events", options.Topic);
         Assert.Equal("events.dlq", options.DeadLetterTopic);
+        Assert.Equal("events.parked", options.ParkingTopic);
+        Assert.Equal([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30)], options.RetryDelays);
         Assert.Equal("service", options.GroupId);
         Assert.Equal(77, options.CacheRecords);
         Assert.Equal("sasl_ssl", options.ClientSettings["security.protocol"]);
@@ -38,6 +42,7 @@ public sealed class KafkaStreamOptionsTests
                 .AddKafkaStreams("Kafka", streams => streams.Configure(o => o.BootstrapServers = "broker:1"))
                 .AddKafkaStreams("Kafka", streams => streams.Configure(o => o.CacheRecords = 5)));
         var options = host.Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka");
+        Assert.Equal(new KafkaStreamOptions().RetryDelays, options.RetryDelays);
         Assert.Equal(("broker:1", "events", 5), (options.BootstrapServers, options.Topic, options.CacheRecords));
     }
 
@@ -57,6 +62,18 @@ public sealed class KafkaStreamOptionsTests
             (o.BootstrapServers, o.Topic, o.CacheRecords, o.LongPoll) = ("b:1", "t", 0, TimeSpan.FromHours(1)))));
         var error = Assert.Throws<OptionsValidationException>(() => host.Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka"));
         Assert.Equal(2, error.Failures.Count());
+    }
+
+    [Fact]
+    public void Validation_NegativeRetryDelay_NamesIt()
+    {
+        var host = Build([], silo => silo.AddKafkaStreams("Kafka", streams => streams.Configure(o =>
+        {
+            (o.BootstrapServers, o.Topic) = ("b:1", "t");
+            o.RetryDelays.Add(TimeSpan.FromSeconds(-1));
+        })));
+        var error = Assert.Throws<OptionsValidationException>(() => host.Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka"));
+        Assert.Contains(nameof(KafkaStreamOptions.RetryDelays), error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -2,25 +2,48 @@ using System.Diagnostics.Metrics;
 using CsCheck;
 using EmoStream.Streaming.Kafka;
 using EmoStream.Streaming.Kafka.Cache;
+using EmoStream.Streaming.Kafka.DeadLetters;
 using EmoStream.Streaming.Kafka.Reading;
+using EmoStream.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Orleans.Streams;
 
 namespace EmoStream.Tests.Streaming.Kafka;
 
-public sealed class PartitionCacheTests
+public sealed class PartitionCacheTests : IDisposable
 {
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(1);
     private readonly OffsetTracker _tracker = new(1_000_000, long.MaxValue);
+    private readonly FakeTimeProvider _time = new();
+    private readonly KafkaStreamContext _context;
     private readonly PartitionCache _cache;
     private long _next;
 
     public PartitionCacheTests()
     {
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
-        _cache = new PartitionCache(
-            0, _tracker, new KafkaStreamOptions { DeliveryBatch = 3 }, new StreamingKafkaMetrics(meters), NullLogger<PartitionCache>.Instance);
+        // Nobody listens there: what is parked stays under way.
+        var options = new KafkaStreamOptions { DeliveryBatch = 3, BootstrapServers = "127.0.0.1:1", Topic = "t", DeadLetterTopic = "t.dlq", ParkingTopic = "t.parked", UseAdminRequests = false };
+        options.RetryDelays.Clear();
+        options.RetryDelays.Add(TimeSpan.FromSeconds(1));
+        options.RetryDelays.Add(TimeSpan.FromSeconds(5));
+        var metrics = new StreamingKafkaMetrics(meters);
+        _context = new KafkaStreamContext("Kafka", options, new NoAdapter(), metrics, _time, NullLoggerFactory.Instance)
+        {
+            DeadLetters = new DeadLetterWriter(options, metrics, _time, NullLogger<DeadLetterWriter>.Instance),
+            Topics = new KafkaTopics(options, _time, NullLogger<KafkaTopics>.Instance),
+        };
+        _cache = new PartitionCache(_context, 0, _tracker);
         _tracker.StartAt(0);
+    }
+
+    public void Dispose()
+    {
+        _cache.SettleClosed();
+        _context.DeadLetters.Dispose();
+        _context.Topics.Dispose();
     }
 
     [Fact]
@@ -57,10 +80,164 @@ public sealed class PartitionCacheTests
         Assert.Equal([0L], Next(cursor));
         cursor.RecordDeliveryFailure();
         Add("a");
+        _time.Advance(Long);
         Assert.Equal([0L, 1], Next(cursor));
         Assert.Equal(0, _tracker.Watermark);
         Assert.False(Moves(cursor));
         Assert.Equal(2, _tracker.Watermark);
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_PauseNotOver_NothingForThisStreamAndEverythingForOthers()
+    {
+        Add("a", "b");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        using var b = _cache.GetCacheCursor(Id("b"), null);
+        Refuse(a);
+        Assert.False(Moves(a));
+        Assert.Equal([1L], Next(b));
+        Assert.Empty(Announced());
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal([Id("a")], Announced());
+        Assert.Equal([0L], Next(a));
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_EachRetryDelayOnceThenGivenUp_StreamLeavesAndOthersStay()
+    {
+        Add("a", "b", "a");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        using var b = _cache.GetCacheCursor(Id("b"), null);
+        Refuse(a); // both of "a": not known which of them
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Refuse(a, 0);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Refuse(a, 0);
+        _time.Advance(TimeSpan.FromSeconds(4.9));
+        Assert.False(Moves(a));
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+        Refuse(a, 0);
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+
+        Add("a", "b");
+        _time.Advance(Long);
+        Assert.False(Moves(a));
+        Assert.Equal([1L, 4], Next(b));
+        // Not done before the dead-letter topic has it.
+        Assert.False(Moves(b));
+        Assert.Equal(0, _tracker.Watermark);
+        Assert.Equal(3, _tracker.Records);
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_OneOfABatchRefused_ThoseBeforeAreTakenAndItAloneIsGivenUp()
+    {
+        Add("a", "a", "a");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        Refuse(a);
+        _time.Advance(Long);
+        Assert.Equal([0L], Next(a));
+        Refuse(a, 1);
+        Assert.Equal(1, _tracker.Watermark);
+        _time.Advance(Long);
+        Refuse(a, 1);
+        _time.Advance(Long);
+        Assert.Equal([1L], Next(a));
+        Assert.Equal([2L], Next(a));
+        Assert.False(Moves(a));
+        Assert.Equal(3, _tracker.Watermark);
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+    }
+
+    public static TheoryData<Exception?> Transient => new(
+        (Exception?)null, new TimeoutException(), new OperationCanceledException(), new SiloUnavailableException(), new InvalidDataException());
+
+    [Theory]
+    [MemberData(nameof(Transient))]
+    public void RecordDeliveryFailure_Transient_NeverGivenUpAndTheBatchStaysWhole(Exception? failure)
+    {
+        _context.Options.IsTransient = e => e is InvalidDataException;
+        Add("a", "a");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        for (var i = 0; i < 50; i++)
+        {
+            Assert.Equal([0L, 1], Next(a));
+            Fail(a, failure);
+            _time.Advance(_context.Options.MaxRetryDelay);
+        }
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_EveryStreamFailsAndNoneSucceeds_NothingIsGivenUp()
+    {
+        Add("a", "b");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        using var b = _cache.GetCacheCursor(Id("b"), null);
+        for (var i = 0; i < 20; i++)
+        {
+            Refuse(a);
+            Refuse(b);
+            _time.Advance(Long);
+        }
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+        Assert.False(_cache.Parking.IsParked(Id("b")));
+
+        // One succeeds: what still fails is refused for itself.
+        Next(b);
+        Assert.False(Moves(b));
+        Refuse(a);
+        _time.Advance(Long);
+        Refuse(a); // the third: its first one counted, too, before the other failed
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+    }
+
+    [Fact]
+    public void GiveUp_TwoSubscribers_TheOtherGoesOnBehindIt()
+    {
+        Add("a");
+        using var ill = _cache.GetCacheCursor(Id("a"), null);
+        using var well = _cache.GetCacheCursor(Id("a"), null);
+        Next(well);
+        for (var i = 0; i < 3; i++)
+        {
+            Refuse(ill);
+            _time.Advance(Long);
+        }
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+        Assert.False(Moves(well));
+        Assert.False(Moves(ill));
+        Assert.Equal(0, _tracker.Watermark);
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_NoRetryDelays_DeliveredWithoutEnd()
+    {
+        _context.Options.RetryDelays.Clear();
+        Add("a");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        for (var i = 0; i < 50; i++)
+        {
+            Refuse(a, 0);
+            _time.Advance(_context.Options.MaxRetryDelay);
+        }
+        Assert.Equal([0L], Next(a));
+    }
+
+    [Fact]
+    public async Task StartWait_FailureMeanwhile_EndsWhenItsPauseDoes()
+    {
+        Add("a");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        var ended = new TaskCompletionSource();
+        using var registration = _cache.StartWait(Long).Token.Register(ended.SetResult);
+        Refuse(a);
+        Assert.False(ended.Task.IsCompleted);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await ended.Task.WaitAsync(Eventually.Timeout, TestContext.Current.CancellationToken);
+        _cache.EndWait();
+        Assert.Equal([Id("a")], Announced());
     }
 
     [Fact]
@@ -72,6 +249,7 @@ public sealed class PartitionCacheTests
             Next(cursor);
             cursor.RecordDeliveryFailure();
         }
+        _time.Advance(Long);
         using var late = _cache.GetCacheCursor(Id("a"), new KafkaSequenceToken("t/0", 1_000));
         Assert.Equal([0L, 1], Next(late));
         using var early = _cache.GetCacheCursor(Id("a"), new KafkaSequenceToken("other/0", 0));
@@ -229,7 +407,11 @@ public sealed class PartitionCacheTests
     /// <summary>Any mix of arrivals, deliveries and failures: every stream gets all its events in order, and the watermark is never past an undelivered one.</summary>
     [Fact]
     public void Deliveries_AnyInterleaving_CompleteInOrderAndNeverCommittedTooFar() =>
-        Gen.Int[0, int.MaxValue].Sample(seed => new PartitionCacheTests().Interleave(new Random(seed)));
+        Gen.Int[0, int.MaxValue].Sample(seed =>
+        {
+            using var tests = new PartitionCacheTests();
+            tests.Interleave(new Random(seed));
+        });
 
     private void Interleave(Random random)
     {
@@ -241,6 +423,7 @@ public sealed class PartitionCacheTests
         for (var step = 0; step < 300; step++)
         {
             var stream = streams[random.Next(streams.Length)];
+            _time.Advance(Long);
             switch (random.Next(5))
             {
                 case 0 or 1:
@@ -260,6 +443,7 @@ public sealed class PartitionCacheTests
             var open = streams.SelectMany(s => sent[s].Except(delivered[s])).Order().ToList();
             Assert.True(_tracker.Watermark <= (open.Count == 0 ? _next : open[0]), $"watermark {_tracker.Watermark} past {open.FirstOrDefault()}");
         }
+        _time.Advance(Long);
         foreach (var stream in streams)
         {
             while (Deliver(stream))
@@ -309,6 +493,34 @@ public sealed class PartitionCacheTests
             batch.Add(item);
         }
         _cache.AddToCache(batch);
+    }
+
+    private static void Fail(IQueueCacheCursor cursor, Exception? failure)
+    {
+        ((KafkaBatchContainer)cursor.GetCurrent(out _)!).Failure = failure;
+        cursor.RecordDeliveryFailure();
+    }
+
+    private static void Refuse(IQueueCacheCursor cursor, params long[] offsets)
+    {
+        var taken = Next(cursor);
+        if (offsets.Length > 0)
+        {
+            Assert.Equal(offsets, taken);
+        }
+        Fail(cursor, new InvalidOperationException());
+    }
+
+    private List<StreamId> Announced()
+    {
+        List<IBatchContainer> batch = [];
+        _cache.AnnounceRetries(batch);
+        return [.. batch.Select(b => b.StreamId)];
+    }
+
+    private sealed class NoAdapter : KafkaDataAdapter
+    {
+        public override KafkaDecoded Decode(in KafkaRecord record) => throw new NotSupportedException();
     }
 
     private static bool Moves(IQueueCacheCursor cursor) => cursor.MoveNextWithResult().Kind == QueueCacheCursorMoveResultKind.Success;

@@ -1,0 +1,85 @@
+using System.Globalization;
+using Confluent.Kafka;
+using EmoStream.Streaming.Kafka;
+
+namespace EmoStream.Cli.DeadLetters;
+
+/// <summary>One record of the dead-letter topic that nobody has sent again yet.</summary>
+internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
+{
+    public Place Place => new(Record.Partition.Value, Record.Offset.Value);
+
+    public string Reason => Text(DeadLetterHeaders.Reason) ?? "";
+
+    public string Topic => Text(DeadLetterHeaders.Topic) ?? "";
+
+    /// <summary>Where the record lay in its topic; -1 when the letter does not say.</summary>
+    public int SourcePartition => (int)Number(DeadLetterHeaders.Partition, -1);
+
+    public long SourceOffset => Number(DeadLetterHeaders.Offset, -1);
+
+    public DateTimeOffset SourceTime => DateTimeOffset.FromUnixTimeMilliseconds(Number(DeadLetterHeaders.Timestamp, Record.Message.Timestamp.UnixTimestampMs));
+
+    /// <summary>Null for a record that never became an event.</summary>
+    public int? Attempts => Text(DeadLetterHeaders.Attempts) is null ? null : (int)Number(DeadLetterHeaders.Attempts, 0);
+
+    public string? FailedWith => Text(DeadLetterHeaders.FailedWith);
+
+    public bool IsTruncated => Text(DeadLetterHeaders.Truncated) is not null;
+
+    /// <summary>The parked stream that the letter waits with; null for letters that stand alone.</summary>
+    public byte[]? Stream => DeadLetterHeaders.Bytes(Record.Message.Headers, DeadLetterHeaders.Stream);
+
+    public string Key => Record.Message.Key is { } key ? System.Text.Encoding.UTF8.GetString(key) : "";
+
+    /// <summary>Where the record lay, the same on every copy of it: after a crash a letter may be there twice.</summary>
+    public string Position => Text(DeadLetterHeaders.Position)
+        ?? string.Create(CultureInfo.InvariantCulture, $"{Topic}/{SourcePartition}@{SourceOffset}/{SourceTime.ToUnixTimeMilliseconds()}");
+
+    /// <summary>Sorts the letters of a stream as they were sent for the first time.</summary>
+    public long OriginOffset => Positions.Offset(Text(DeadLetterHeaders.Origin)) ?? SourceOffset;
+
+    /// <summary>For the record that is sent again; null for letters that stand alone.</summary>
+    public string? Origin => Text(DeadLetterHeaders.Origin);
+
+    /// <summary>The record's own headers.</summary>
+    public IEnumerable<IHeader> OwnHeaders => (Record.Message.Headers ?? []).Where(header =>
+        !header.Key.StartsWith(DeadLetterHeaders.Prefix, StringComparison.Ordinal)
+        && header.Key is not (DeadLetterHeaders.Redrive or DeadLetterHeaders.RedriveOrigin));
+
+    private string? Text(string name) => DeadLetterHeaders.Text(Record.Message.Headers, name);
+
+    private long Number(string name, long otherwise) => long.TryParse(Text(name), CultureInfo.InvariantCulture, out var number) ? number : otherwise;
+}
+
+/// <summary>Where a letter lies in the dead-letter topic, written <c>PARTITION:OFFSET</c>.</summary>
+internal readonly record struct Place(int Partition, long Offset)
+{
+    public static bool TryParse(string? text, out Place place)
+    {
+        place = default;
+        var parts = (text ?? "").Split(':');
+        if (parts.Length != 2
+            || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var partition)
+            || !long.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var offset))
+        {
+            return false;
+        }
+
+        place = new(partition, offset);
+        return true;
+    }
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Partition}:{Offset}");
+}
+
+/// <summary>Positions in a source topic, <c>topicId/partition@offset</c>.</summary>
+internal static class Positions
+{
+    public static string Source(string position) => position[..Math.Max(0, position.LastIndexOf('@'))];
+
+    public static long? Offset(string? position) =>
+        position is not null && long.TryParse(position[(position.LastIndexOf('@') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
+            ? offset
+            : null;
+}

@@ -1,0 +1,152 @@
+using System.Globalization;
+using System.Text;
+using Confluent.Kafka;
+using EmoStream.Cli.Input;
+using EmoStream.Streaming.Kafka;
+using EmoStream.Streaming.Kafka.DeadLetters;
+
+namespace EmoStream.Cli.DeadLetters;
+
+/// <summary>Reads and settles dead letters, and sends their records again.</summary>
+internal sealed class DeadLetterTopic : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private readonly KafkaStreamOptions _options;
+    private readonly IProducer<byte[]?, byte[]?> _producer;
+    private readonly Dictionary<string, int> _partitions;
+
+    /// <summary>Connects.</summary>
+    /// <exception cref="InputException">Kafka does not answer, or there is no such topic.</exception>
+    public DeadLetterTopic(string bootstrapServers, string deadLetters, string parking)
+    {
+        // The group is asked for by the client and used for nothing: no offset is committed.
+        _options = new() { BootstrapServers = bootstrapServers, DeadLetterTopic = deadLetters, ParkingTopic = parking, GroupId = "emostream-dlq" };
+        KafkaEnvironment.CopySettingsTo(_options.ClientSettings);
+        _producer = new ProducerBuilder<byte[]?, byte[]?>(KafkaStreamContext.ProducerConfig(_options)).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        try
+        {
+            using var admin = new DependentAdminClientBuilder(_producer.Handle).Build();
+            _partitions = admin.GetMetadata(Patience).Topics.ToDictionary(topic => topic.Topic, topic => topic.Partitions.Count);
+        }
+        catch (KafkaException e)
+        {
+            _producer.Dispose();
+            throw new InputException($"{bootstrapServers}: {e.Error.Reason}");
+        }
+
+        if (!_partitions.ContainsKey(deadLetters))
+        {
+            _producer.Dispose();
+            throw new InputException($"{bootstrapServers} has no topic {deadLetters}.");
+        }
+    }
+
+    /// <summary>The letters that are not settled, in the order of their topic; copies of one letter count once, the first.</summary>
+    /// <param name="keepValue">Whether to keep a letter's value in memory.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public List<DeadLetter> Read(Func<DeadLetter, bool> keepValue, CancellationToken cancellationToken)
+    {
+        var open = new SortedDictionary<(int Partition, long Offset), DeadLetter>();
+        for (var partition = 0; partition < _partitions[_options.DeadLetterTopic]; partition++)
+        {
+            PartitionScan.Read(
+                _options,
+                new(_options.DeadLetterTopic, partition),
+                0,
+                record =>
+                {
+                    if (DeadLetterHeaders.Text(record.Message.Headers, DeadLetterHeaders.Settled) is { } settled)
+                    {
+                        open.Remove((record.Partition, long.Parse(settled, CultureInfo.InvariantCulture)));
+                        return true;
+                    }
+
+                    var letter = new DeadLetter(record);
+                    open[(record.Partition, record.Offset)] = letter;
+                    if (!keepValue(letter))
+                    {
+                        record.Message.Value = null;
+                    }
+
+                    return true;
+                },
+                cancellationToken);
+        }
+
+        return [.. open.Values];
+    }
+
+    /// <summary>The state of a stream; null when it is not parked.</summary>
+    public ParkedState? StateOf(byte[] stream, CancellationToken cancellationToken)
+    {
+        ParkedState? state = null;
+        if (_partitions.ContainsKey(_options.ParkingTopic))
+        {
+            PartitionScan.Read(
+                _options,
+                ParkingLot.Topic(_options),
+                0,
+                record =>
+                {
+                    if (record.Message.Key.AsSpan().SequenceEqual(stream))
+                    {
+                        state = ParkedState.Of(record.Message.Value);
+                    }
+
+                    return true;
+                },
+                cancellationToken);
+        }
+
+        return state;
+    }
+
+    /// <summary>Sends a letter's record to where it came from, as it was.</summary>
+    /// <param name="letter">The letter.</param>
+    /// <param name="parking">The parking that it is sent again for; null: it stands alone.</param>
+    public Task SendAsync(DeadLetter letter, string? parking)
+    {
+        var headers = new Headers();
+        foreach (var header in letter.OwnHeaders)
+        {
+            headers.Add(header.Key, header.GetValueBytes());
+        }
+
+        if (parking is not null)
+        {
+            Add(headers, DeadLetterHeaders.Redrive, parking);
+            Add(headers, DeadLetterHeaders.RedriveOrigin, letter.Origin ?? letter.Position);
+        }
+
+        return _producer.ProduceAsync(
+            SourceOf(letter),
+            new() { Key = letter.Record.Message.Key, Value = letter.Record.Message.Value, Headers = headers, Timestamp = new Timestamp(letter.SourceTime) });
+    }
+
+    /// <summary>Behind the last record that was sent again.</summary>
+    public Task SendEndAsync(DeadLetter last, ParkedState state)
+    {
+        var headers = new Headers { { DeadLetterHeaders.RedriveStream, last.Stream } };
+        Add(headers, DeadLetterHeaders.Redrive, state.Since);
+        Add(headers, DeadLetterHeaders.RedriveEnd, state.Last);
+        return _producer.ProduceAsync(SourceOf(last), new() { Key = last.Record.Message.Key, Value = null, Headers = headers });
+    }
+
+    /// <summary>Notes beside the letter, in its own partition, that it is done with.</summary>
+    public Task SettleAsync(DeadLetter letter)
+    {
+        var headers = new Headers();
+        Add(headers, DeadLetterHeaders.Settled, letter.Place.Offset.ToString(CultureInfo.InvariantCulture));
+        return _producer.ProduceAsync(new TopicPartition(_options.DeadLetterTopic, letter.Place.Partition), new() { Headers = headers });
+    }
+
+    public void Dispose() => _producer.Dispose();
+
+    /// <summary>The partition that it was in: who owns it knows whether the stream is parked, whoever chose the partition.</summary>
+    private TopicPartition SourceOf(DeadLetter letter) => new(
+        letter.Topic,
+        letter.SourcePartition >= 0 && letter.SourcePartition < _partitions.GetValueOrDefault(letter.Topic) ? letter.SourcePartition : Partition.Any);
+
+    private static void Add(Headers headers, string name, string value) => headers.Add(name, Encoding.UTF8.GetBytes(value));
+}

@@ -1,0 +1,49 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace EmoStream.Streaming.Kafka.DeadLetters;
+
+/// <summary>
+/// That a stream is parked, as it lies in the compacted parking topic; no record, or one without value: it is not.
+/// <code>
+/// key    probe/conversation-7
+/// value  {"partition":3,"since":"q8Xw/3@1071","last":"q8Xw/3@1090","atMs":1763860000000}
+/// </code>
+/// Positions are <c>topicId/partition@offset</c>.
+/// </summary>
+/// <param name="Partition">The partition of the event.</param>
+/// <param name="Since">The position of the event that was given up; names this parking.</param>
+/// <param name="Last">The position of the last event that went to the dead-letter topic.</param>
+/// <param name="AtMs">When the stream was parked, in milliseconds since 1970.</param>
+internal sealed record ParkedState(int Partition, string Since, string Last, long AtMs)
+{
+    private const byte Separator = (byte)'/';
+
+    public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, ParkedJson.Default.ParkedState);
+
+    /// <summary>Null for what is not such a state.</summary>
+    public static ParkedState? Of(byte[]? value)
+    {
+        try
+        {
+            return value is null or { Length: 0 } ? null : JsonSerializer.Deserialize(value, ParkedJson.Default.ParkedState);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    public static byte[] KeyOf(StreamId stream) => [.. stream.Namespace.Span, Separator, .. stream.Key.Span];
+
+    /// <summary>Null for what is no such key.</summary>
+    public static StreamId? StreamOf(byte[]? key)
+    {
+        var at = key.AsSpan().IndexOf(Separator);
+        return at < 0 || at == key!.Length - 1 ? null : StreamId.Create(key.AsSpan(0, at), key.AsSpan(at + 1));
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(ParkedState))]
+internal sealed partial class ParkedJson : JsonSerializerContext;

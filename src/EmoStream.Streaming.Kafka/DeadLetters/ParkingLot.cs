@@ -1,0 +1,158 @@
+using System.Collections.Concurrent;
+using Confluent.Kafka;
+using EmoStream.Streaming.Kafka.Cache;
+using EmoStream.Streaming.Kafka.Reading;
+using Microsoft.Extensions.Logging;
+
+namespace EmoStream.Streaming.Kafka.DeadLetters;
+
+/// <summary>
+/// Streams of one partition of which an event was given up. Such a stream is parked: that event and everything behind it
+/// goes to the dead-letter topic, in order, until its letters have been sent again.
+/// <code>
+/// parked        live record ─► dead letter          record sent again (DeadLetterHeaders.Redrive) ─► the grain
+///               end of those sent again ─► parked no longer, unless a live record has become a letter since
+/// </code>
+/// What is parked stands in <see cref="KafkaStreamOptions.ParkingTopic"/>, so that the next owner of the partition knows: an
+/// event is done only when its letter and the state that names it are acknowledged.
+/// </summary>
+/// <remarks>The pulling agent decides, in the order of the stream; a <see cref="ParkingWriter"/> carries it out behind it.</remarks>
+internal sealed partial class ParkingLot(KafkaStreamContext context, int partition, OffsetTracker tracker)
+{
+    private const string Behind = "parked behind an event that was given up";
+
+    private readonly ILogger _logger = context.Loggers.CreateLogger<ParkingLot>();
+    private readonly ConcurrentDictionary<StreamId, ParkedState> _parked = new();
+    private readonly ParkingWriter _writer = new(context, partition, tracker);
+    private bool _loaded;
+
+    /// <summary>Streams parked by an event of this partition.</summary>
+    public int Count => _parked.Count(parked => parked.Value.Partition == partition);
+
+    public static TopicPartition Topic(KafkaStreamOptions options) => new(options.ParkingTopic, 0);
+
+    /// <summary>Reads what the partition's former owners have parked; before its first record is read. Blocks.</summary>
+    public void Load(CancellationToken cancellationToken)
+    {
+        if (_loaded || context.Options.RetryDelays.Count == 0)
+        {
+            return;
+        }
+        try
+        {
+            if (context.Topics.Exists(context.Options.ParkingTopic))
+            {
+                PartitionScan.Read(context.Options, Topic(context.Options), 0, Apply, cancellationToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return; // stopping: nothing will be read
+        }
+        _loaded = true;
+        if (Count > 0)
+        {
+            LogLoaded(partition, Count);
+        }
+    }
+
+    /// <summary>Whether the record is needed as it was read. Called by the reader; an answer that is no longer true does no harm.</summary>
+    public bool IsParked(StreamId stream) => _parked.ContainsKey(stream);
+
+    /// <summary>Takes an event that no grain may see; everything that is not for the stream's queue.</summary>
+    /// <returns>False: the event is to be delivered.</returns>
+    public bool Takes(CachedEvent item)
+    {
+        var parked = _parked.GetValueOrDefault(item.StreamId);
+        if (item.Value is RedriveEnd end)
+        {
+            End(item, end, parked);
+            return true;
+        }
+        if (parked is null || DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive) == parked.Since)
+        {
+            return false;
+        }
+        Leave(item, parked, Behind, []);
+        return true;
+    }
+
+    /// <summary>Gives an event up and parks its stream.</summary>
+    /// <param name="events">The event and all that wait behind it.</param>
+    /// <param name="failure">What the last attempt ended with.</param>
+    /// <param name="attempts">How many there were.</param>
+    public void Park(IReadOnlyList<CachedEvent> events, Exception failure, int attempts)
+    {
+        var given = events[0];
+        var name = RetryRules.NameOf(failure);
+        var state = new ParkedState(partition, PositionOf(given), "", context.Time.GetUtcNow().ToUnixTimeMilliseconds());
+        Leave(given, state, $"given up after {attempts} attempts: {name}", Poison(attempts, name));
+        for (var i = 1; i < events.Count; i++)
+        {
+            Leave(events[i], state, Behind, []);
+        }
+        context.Metrics.Parked(partition);
+        LogParked(partition, given.Offset, attempts, name);
+    }
+
+    /// <summary>What is not written yet stays undone: the partition's next owner reads it again.</summary>
+    public void Stop() => _writer.Stop();
+
+    private static Headers Poison(int attempts, string name)
+    {
+        var headers = new Headers();
+        headers.Add(DeadLetterHeaders.Attempts, attempts.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        headers.Add(DeadLetterHeaders.FailedWith, name);
+        return headers;
+    }
+
+    private static string PositionOf(CachedEvent item) => $"{item.Origin.Source}@{item.Offset}";
+
+    private void Leave(CachedEvent item, ParkedState parked, string reason, Headers headers)
+    {
+        var state = parked with { Last = PositionOf(item) };
+        _parked[item.StreamId] = state;
+        headers.Add(DeadLetterHeaders.Parked, state.Since);
+        headers.Add(DeadLetterHeaders.Stream, ParkedState.KeyOf(item.StreamId));
+        headers.Add(DeadLetterHeaders.Position, state.Last);
+        _writer.Add(new(item, state, reason, headers));
+    }
+
+    /// <summary>An end that was overtaken (by a live record, by another failure, by an end before it) changes nothing.</summary>
+    private void End(CachedEvent item, RedriveEnd end, ParkedState? parked)
+    {
+        if (parked is null || parked.Since != end.Since || parked.Last != end.Last)
+        {
+            tracker.Complete(item);
+            return;
+        }
+        _parked.TryRemove(item.StreamId, out _);
+        _writer.Add(new(item, null, null, null));
+        LogContinued(partition, item.Offset);
+    }
+
+    private bool Apply(ConsumeResult<byte[]?, byte[]?> record)
+    {
+        if (ParkedState.StreamOf(record.Message.Key) is { } stream)
+        {
+            if (ParkedState.Of(record.Message.Value) is { } state)
+            {
+                _parked[stream] = state;
+            }
+            else
+            {
+                _parked.TryRemove(stream, out _);
+            }
+        }
+        return true;
+    }
+
+    [LoggerMessage(LogLevel.Error, "Partition {Partition} offset {Offset}: given up after {Attempts} attempts ({Failure}). Its stream is parked: what comes behind goes to the dead-letter topic, until it is sent again (emostream dlq redrive).")]
+    private partial void LogParked(int partition, long offset, int attempts, string failure);
+
+    [LoggerMessage(LogLevel.Information, "Partition {Partition} offset {Offset}: a parked stream goes on.")]
+    private partial void LogContinued(int partition, long offset);
+
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: {Count} streams are parked.")]
+    private partial void LogLoaded(int partition, int count);
+}

@@ -1,0 +1,164 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Threading.Channels;
+using Confluent.Kafka;
+using EmoStream.Streaming.Kafka.Cache;
+using EmoStream.Streaming.Kafka.Reading;
+using Microsoft.Extensions.Logging;
+
+namespace EmoStream.Streaming.Kafka.DeadLetters;
+
+/// <summary>
+/// Carries out what a <see cref="ParkingLot"/> decided, in its order, as many at once as wait:
+/// <code>
+/// 1 records    those that were not kept are read again from the topic
+/// 2 letters    acknowledged
+/// 3 states     the newest of each stream, acknowledged: it names no letter that is not there
+/// 4 done       the offsets may be committed
+/// </code>
+/// </summary>
+[SuppressMessage("Reliability", "CA1001", Justification = "A token source without a timer holds nothing.")]
+internal sealed partial class ParkingWriter(KafkaStreamContext context, int partition, OffsetTracker tracker)
+{
+    private const int MaxBatch = 500;
+
+    private readonly ILogger _logger = context.Loggers.CreateLogger<ParkingWriter>();
+    private readonly Channel<ParkedEvent> _events = Channel.CreateUnbounded<ParkedEvent>(new() { SingleReader = true });
+    private readonly CancellationTokenSource _stop = new();
+    private int _started;
+
+    public void Add(ParkedEvent item)
+    {
+        _events.Writer.TryWrite(item);
+        if (Interlocked.Exchange(ref _started, 1) == 0)
+        {
+            // Not on the pulling agent's scheduler: reading records again blocks.
+            _ = Task.Run(RunAsync);
+        }
+    }
+
+    public void Stop() => _stop.Cancel();
+
+    private async Task RunAsync()
+    {
+        var batch = new List<ParkedEvent>();
+        try
+        {
+            while (await _events.Reader.WaitToReadAsync(_stop.Token).ConfigureAwait(false))
+            {
+                batch.Clear();
+                while (batch.Count < MaxBatch && _events.Reader.TryRead(out var item))
+                {
+                    batch.Add(item);
+                }
+                await WriteUntilDoneAsync(batch).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+        }
+    }
+
+    private async Task WriteUntilDoneAsync(List<ParkedEvent> batch)
+    {
+        while (true)
+        {
+            try
+            {
+                await WriteAsync(batch).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception e) when (!_stop.IsCancellationRequested)
+            {
+                // Letters may double; nothing is done before all of it is written.
+                LogFailed(partition, batch.Count, e.GetType());
+                await Task.Delay(context.Options.MaxRetryDelay, context.Time, _stop.Token).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task WriteAsync(List<ParkedEvent> batch)
+    {
+        // 1
+        await ReadAgainAsync([.. batch.Where(e => e.Reason is not null && e.Item.Record is null).Select(e => e.Item)]).ConfigureAwait(false);
+        // 2
+        await Task.WhenAll(batch.Where(e => e.Reason is not null).Select(WriteLetterAsync)).ConfigureAwait(false);
+        // 3
+        var states = new Dictionary<StreamId, ParkedState?>();
+        foreach (var e in batch)
+        {
+            states[e.Item.StreamId] = e.State;
+        }
+        await Task.WhenAll(states.Select(s => context.DeadLetters.WriteStateAsync(s.Key, s.Value, _stop.Token))).ConfigureAwait(false);
+        // 4
+        foreach (var e in batch)
+        {
+            tracker.Complete(e.Item);
+        }
+    }
+
+    private Task WriteLetterAsync(ParkedEvent e)
+    {
+        var record = e.Item.Record!;
+        var headers = new Headers();
+        foreach (var header in e.Headers!)
+        {
+            headers.Add(header);
+        }
+        headers.Add(
+            DeadLetterHeaders.Origin,
+            DeadLetterHeaders.Text(record.Message.Headers, DeadLetterHeaders.RedriveOrigin) ?? e.State!.Last);
+        if (record.Message.Value is null)
+        {
+            headers.Add(DeadLetterHeaders.Truncated, "true");
+        }
+        return context.DeadLetters.WriteAsync(record, e.Reason!, _stop.Token, headers);
+    }
+
+    /// <summary>In one pass over the partition: what was cached lies close together.</summary>
+    private async Task ReadAgainAsync(List<CachedEvent> items)
+    {
+        if (items.Count == 0)
+        {
+            return;
+        }
+        var at = new TopicPartition(context.Options.Topic, partition);
+        var wanted = items.ToDictionary(i => i.Offset);
+        var topicId = await context.Topics.TopicIdAsync().ConfigureAwait(false);
+        if (items[0].Origin.Source == $"{topicId}/{partition}")
+        {
+            var left = wanted.Count;
+            PartitionScan.Read(
+                context.Options,
+                at,
+                wanted.Keys.Min(),
+                record =>
+                {
+                    if (wanted.TryGetValue(record.Offset, out var item))
+                    {
+                        item.Record = record;
+                        left--;
+                    }
+                    return left > 0;
+                },
+                _stop.Token);
+        }
+        foreach (var item in items.Where(i => i.Record is null))
+        {
+            LogGone(partition, item.Offset);
+            item.Record = new() { TopicPartitionOffset = new(at, item.Offset), Message = new() { Headers = [] } };
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: parking {Count} events failed with {Exception}. Trying again; their offsets are not committed meanwhile.")]
+    private partial void LogFailed(int partition, int count, Type exception);
+
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition} offset {Offset}: given up, and its record is gone from the topic: the dead letter has no value.")]
+    private partial void LogGone(int partition, long offset);
+}
+
+/// <summary>One step of a parked stream.</summary>
+/// <param name="Item">The event, or the <see cref="RedriveEnd"/> in its place; done when the step is.</param>
+/// <param name="State">The stream's state after it; null: no longer parked.</param>
+/// <param name="Reason">Why the event becomes a dead letter; null: it does not.</param>
+/// <param name="Headers">The letter's further headers.</param>
+internal sealed record ParkedEvent(CachedEvent Item, ParkedState? State, string? Reason, Headers? Headers);

@@ -1,0 +1,144 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Confluent.Kafka;
+using EmoStream.Cli;
+using EmoStream.Streaming.Kafka;
+using EmoStream.Testing;
+
+namespace EmoStream.IntegrationTests.Streaming.Kafka;
+
+/// <content>Parked streams, and <c>emostream dlq</c> against them.</content>
+public sealed partial class KafkaBrokerStreamTests
+{
+    [Fact]
+    public async Task Redrive_WhileLiveRecordsCome_StreamContinuesInOrderWithoutLoss()
+    {
+        const int poison = 3;
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var ill = true;
+        var refuse = Refuse("ill", $"{poison}");
+        var probe = new Probe();
+        probe.Before = (stream, items) => Volatile.Read(ref ill) ? refuse(stream, items) : Task.CompletedTask;
+        using var parked = new CounterProbe("emostream.kafka.streams.parked");
+        await using var host = await HostAsync(servers, topic, probe, RetryFast, parked);
+        using var producer = Producer(servers);
+        await SendAsync(producer, topic, 0, 10);
+        await ReadAsync(servers, topic + ".dlq", 10 - poison);
+        Assert.Equal(["0", "1", "2"], probe.ValuesOf("ill"));
+
+        Volatile.Write(ref ill, false);
+        var live = SendAsync(producer, topic, 10, 200);
+        var (exitCode, output, error) = await RunAsync("dlq", "redrive", "--key", "ill", "--kafka", servers, "--topic", topic + ".dlq", "--json");
+        await live;
+
+        Assert.True(exitCode == 0, output + error);
+        await probe.Until(p => p.ValuesOf("ill").Count == 200);
+        Assert.Equal(Enumerable.Range(0, 200).Select(i => $"{i}"), probe.ValuesOf("ill"));
+        Assert.Equal(1, JsonDocument.Parse(output).RootElement.GetProperty("conversations").GetInt32());
+        Assert.Equal(0, parked.Observe());
+
+        // Nothing is left, and what comes next is delivered at once.
+        Assert.Equal("[]", (await RunAsync("dlq", "list", "--kafka", servers, "--topic", topic + ".dlq", "--json")).Output.Trim());
+        await SendAsync(producer, topic, 200, 201);
+        await probe.Until(p => p.ValuesOf("ill").Count == 201);
+    }
+
+    [Fact]
+    public async Task Redrive_OwnerChangedWhileParked_ContinuesInOrder()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var probe = new Probe { Before = Refuse("ill", "1") };
+        using var producer = Producer(servers);
+        await using (var host = await HostAsync(servers, topic, probe, RetryFast))
+        {
+            await SendAsync(producer, topic, 0, 4);
+            await ReadAsync(servers, topic + ".dlq", 3);
+            await CommittedAsync(servers, topic, 0, 4);
+        }
+        probe.Before = (_, _) => Task.CompletedTask;
+        await using var next = await HostAsync(servers, topic, probe, RetryFast);
+        await SendAsync(producer, topic, 4, 6);
+        await ReadAsync(servers, topic + ".dlq", 5);
+        Assert.Equal(["0"], probe.ValuesOf("ill"));
+
+        var (exitCode, output, error) = await RunAsync("dlq", "redrive", "--all", "--kafka", servers, "--topic", topic + ".dlq");
+        Assert.True(exitCode == 0, output + error);
+        await probe.Until(p => p.ValuesOf("ill").Count == 6);
+        Assert.Equal(["0", "1", "2", "3", "4", "5"], probe.ValuesOf("ill"));
+    }
+
+    [Fact]
+    public async Task Redrive_EventStillRefused_ParkedAnewAndSkipContinuesWithoutIt()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var probe = new Probe { Before = Refuse("ill", "1") };
+        using var parkings = new CounterProbe("emostream.kafka.streams.parkings");
+        await using var host = await HostAsync(servers, topic, probe, RetryFast, parkings);
+        using var producer = Producer(servers);
+        await SendAsync(producer, topic, 0, 4);
+        await ReadAsync(servers, topic + ".dlq", 3);
+        await RunAsync("dlq", "redrive", "--all", "--kafka", servers, "--topic", topic + ".dlq");
+        await parkings.AtLeast(2);
+        // 3 letters, 3 marks that they are settled, 3 letters again.
+        await ReadAsync(servers, topic + ".dlq", 9);
+
+        var list = JsonDocument.Parse((await RunAsync("dlq", "list", "--kafka", servers, "--topic", topic + ".dlq", "--json")).Output).RootElement;
+        Assert.Equal(3, list.GetArrayLength());
+        var refused = Assert.Single(list.EnumerateArray(), l => l.TryGetProperty("attempts", out var n) && n.GetInt32() == 4).GetProperty("letter").GetString()!;
+        var (exitCode, output, error) = await RunAsync("dlq", "redrive", "--all", "--skip", refused, "--kafka", servers, "--topic", topic + ".dlq");
+        Assert.True(exitCode == 0, output + error);
+        await probe.Until(p => p.ValuesOf("ill").Count == 3);
+        Assert.Equal(["0", "2", "3"], probe.ValuesOf("ill"));
+    }
+
+    [Fact]
+    public async Task Dlq_RecordThatWasNoEvent_ListedShownAndSentAgainAsItWas()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        await using var host = await HostAsync(servers, topic);
+        using var producer = Producer(servers);
+        Send(producer, topic, "s", "bad:once");
+        producer.Flush(Eventually.Timeout);
+        var dead = Assert.Single(await ReadAsync(servers, topic + ".dlq", 1));
+        var letter = $"{dead.Partition.Value}:{dead.Offset.Value}";
+
+        var listed = JsonDocument.Parse((await RunAsync("dlq", "list", "--kafka", servers, "--topic", topic + ".dlq", "--json")).Output).RootElement[0];
+        Assert.Equal(letter, listed.GetProperty("letter").GetString());
+        Assert.Equal("not good: once", listed.GetProperty("reason").GetString());
+        Assert.False(listed.TryGetProperty("key", out _));
+        var table = (await RunAsync("dlq", "list", "--kafka", servers, "--topic", topic + ".dlq", "--keys")).Output;
+        Assert.Contains("not good: once", table, StringComparison.Ordinal);
+        Assert.Contains("Key", table, StringComparison.Ordinal);
+        var shown = (await RunAsync("dlq", "show", letter, "--kafka", servers, "--topic", topic + ".dlq")).Output;
+        Assert.Contains("original: kept", shown, StringComparison.Ordinal);
+        Assert.Contains("bad:once", shown, StringComparison.Ordinal);
+
+        Assert.Equal(0, (await RunAsync("dlq", "redrive", letter, "--kafka", servers, "--topic", topic + ".dlq")).ExitCode);
+        // It is no event this time either: a new letter of the new record, with the same bytes.
+        var again = (await ReadAsync(servers, topic + ".dlq", 3)).Single(d => DeadLetterHeaders.Text(d.Message.Headers, DeadLetterHeaders.Offset) == "1");
+        Assert.Equal("bad:once"u8.ToArray(), again.Message.Value);
+        Assert.Equal("kept", Header(again, "original"));
+        Assert.Equal(dead.Message.Timestamp.UnixTimestampMs, again.Message.Timestamp.UnixTimestampMs);
+        Assert.Equal(1, (await RunAsync("dlq", "show", letter, "--kafka", servers, "--topic", topic + ".dlq")).ExitCode);
+        Assert.Equal(1, (await RunAsync("dlq", "redrive", letter, "--kafka", servers, "--topic", topic + ".dlq")).ExitCode);
+    }
+
+    /// <summary>To "ill", one after another, each when the one before is acknowledged.</summary>
+    private static async Task SendAsync(IProducer<byte[]?, byte[]?> producer, string topic, int from, int to)
+    {
+        for (var i = from; i < to; i++)
+        {
+            var value = Encoding.UTF8.GetBytes(i.ToString(CultureInfo.InvariantCulture));
+            await producer.ProduceAsync(new TopicPartition(topic, 0), new() { Key = "ill"u8.ToArray(), Value = value }, TestContext.Current.CancellationToken);
+        }
+    }
+
+    private static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] args)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var exitCode = await Task.Run(() => CommandTree.RunAsync(args, output, error), TestContext.Current.CancellationToken);
+        return (exitCode, output.ToString(), error.ToString());
+    }
+}

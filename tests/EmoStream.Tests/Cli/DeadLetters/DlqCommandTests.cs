@@ -1,0 +1,167 @@
+using System.Text;
+using System.Text.Json;
+using Confluent.Kafka;
+using EmoStream.Cli.Up;
+using EmoStream.Streaming.Kafka;
+
+namespace EmoStream.Tests.Cli.DeadLetters;
+
+/// <summary>The command against letters that the test writes, on the embedded broker.</summary>
+public sealed class DlqCommandTests : IDisposable
+{
+    private readonly EmbeddedKafka _kafka = EmbeddedKafka.Start();
+
+    public DlqCommandTests()
+    {
+        _kafka.CreateTopic("t", 2);
+        _kafka.CreateTopic("t.dlq", 1);
+        _kafka.CreateTopic("t.parked", 1);
+    }
+
+    public void Dispose() => _kafka.Dispose();
+
+    [Fact]
+    public async Task List_LettersOfBothKinds_TableWithoutKeysAndJson()
+    {
+        await WriteAsync(("reason", "key-mismatch: no"), ("partition", "1"), ("offset", "7"));
+        await WriteAsync(("reason", "given up after 4 attempts: System.Exception"), ("attempts", "4"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", "id/0@3"));
+
+        var table = await RunAsync("list");
+        Assert.Equal(0, table.ExitCode);
+        Assert.Contains("t/1@7", table.Output, StringComparison.Ordinal);
+        Assert.Contains("key-mismatch: no", table.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", table.Output, StringComparison.Ordinal);
+        Assert.Contains("secret", (await RunAsync("list", "--keys")).Output, StringComparison.Ordinal);
+
+        var json = JsonDocument.Parse((await RunAsync("list", "--json")).Output).RootElement;
+        Assert.Equal(["0:0", "0:1"], json.EnumerateArray().Select(l => l.GetProperty("letter").GetString()!));
+        Assert.Equal(4, json[1].GetProperty("attempts").GetInt32());
+        Assert.True(json[1].GetProperty("parked").GetBoolean());
+        Assert.False(json[0].GetProperty("parked").GetBoolean());
+    }
+
+    [Fact]
+    public async Task Show_OneLetter_HeadersAndValueAndTheBytesInAFile()
+    {
+        await WriteAsync(("reason", "because"));
+        using var directory = new TemporaryDirectory();
+        var file = directory.PathOf("value.bin");
+
+        var shown = await RunAsync("show", "0:0");
+        Assert.Contains("emostream-dlq-reason: because", shown.Output, StringComparison.Ordinal);
+        Assert.Contains("own: kept", shown.Output, StringComparison.Ordinal);
+        Assert.Contains("payload", shown.Output, StringComparison.Ordinal);
+        var saved = await RunAsync("show", "0:0", "--out", file);
+        Assert.Equal("payload"u8.ToArray(), await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken));
+        Assert.DoesNotContain("payload", saved.Output, StringComparison.Ordinal);
+        var json = JsonDocument.Parse((await RunAsync("show", "0:0", "--json")).Output).RootElement;
+        Assert.Equal("payload"u8.ToArray(), json.GetProperty("value").GetBytesFromBase64());
+        Assert.Equal("own", json.GetProperty("headers")[0].GetProperty("name").GetString());
+        Assert.Equal(1, (await RunAsync("show", "0:5")).ExitCode);
+    }
+
+    [Fact]
+    public async Task Redrive_ByReason_ThatOneOnceToWhereItWasAndTheOthersStay()
+    {
+        await WriteAsync(("reason", "key-mismatch: no"), ("partition", "1"), ("offset", "7"), ("timestamp", "1700000000000"));
+        await WriteAsync(("reason", "other"));
+
+        var first = await RunAsync("redrive", "--reason", "KEY-MISMATCH", "--json");
+        Assert.Equal(0, first.ExitCode);
+        Assert.Equal("""{"sent":1,"skipped":0,"conversations":0,"problems":[]}""", first.Output.Trim());
+        var again = await RunAsync("redrive", "--reason", "key-mismatch", "--json");
+        Assert.Contains("\"sent\":0", again.Output, StringComparison.Ordinal);
+
+        var record = Assert.Single(Read(new TopicPartition("t", 1)));
+        Assert.Equal("payload"u8.ToArray(), record.Message.Value);
+        Assert.Equal("secret"u8.ToArray(), record.Message.Key);
+        Assert.Equal(["own"], record.Message.Headers.Select(h => h.Key));
+        Assert.Equal(1700000000000, record.Message.Timestamp.UnixTimestampMs);
+        Assert.Equal(1, JsonDocument.Parse((await RunAsync("list", "--json")).Output).RootElement.GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Redrive_TruncatedLetter_RefusedAndKept()
+    {
+        await WriteAsync(("reason", "big"), ("truncated", "true"));
+        var (exitCode, output, _) = await RunAsync("redrive", "--all", "--json");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("without value", output, StringComparison.Ordinal);
+        Assert.Equal(1, JsonDocument.Parse((await RunAsync("list", "--json")).Output).RootElement.GetArrayLength());
+        Assert.Equal(0, (await RunAsync("redrive", "--all", "--skip", "0:0")).ExitCode);
+        Assert.Equal("[]", (await RunAsync("list", "--json")).Output.Trim());
+    }
+
+    [Fact]
+    public async Task Redrive_ParkedConversationAndNoSilo_SentInOrderOnceAndExitCodeSaysSo()
+    {
+        const string since = "id/0@3";
+        await WriteStateAsync("n/secret", $$"""{"partition":0,"since":"{{since}}","last":"id/0@9","atMs":1}""");
+        // Sent again before and refused again: lies last, goes first. The copy is one of a crash.
+        foreach (var (position, origin) in ((int, int)[])[(4, 4), (5, 5), (5, 5), (9, 3)])
+        {
+            await WriteAsync(
+                ("reason", "r"), ("stream", "n/secret"), ("parked", since), ("position", $"id/0@{position}"), ("origin", $"id/0@{origin}"));
+        }
+        // Behind what the state names: a neighbour may still be missing.
+        await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", since), ("position", "id/0@12"), ("origin", "id/0@12"));
+
+        var (exitCode, output, _) = await RunAsync("redrive", "0:1", "--timeout", "1", "--json");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("\"sent\":3", output, StringComparison.Ordinal);
+        var sent = Read(new TopicPartition("t", 0));
+        Assert.Equal(
+            ["id/0@3", "id/0@4", "id/0@5", null],
+            sent.Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
+        Assert.All(sent, r => Assert.Equal(since, DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.Redrive)));
+        Assert.Equal("id/0@9", DeadLetterHeaders.Text(sent[3].Message.Headers, DeadLetterHeaders.RedriveEnd));
+        Assert.Null(sent[3].Message.Value);
+        Assert.Equal(1, JsonDocument.Parse((await RunAsync("list", "--json")).Output).RootElement.GetArrayLength());
+    }
+
+    [Fact]
+    public async Task List_TopicMissing_Returns1AndNamesIt()
+    {
+        var (exitCode, _, error) = await CliRun.RunAsync("dlq", "list", "--kafka", _kafka.BootstrapServers, "--topic", "nowhere");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("nowhere", error, StringComparison.Ordinal);
+    }
+
+    private Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] args) =>
+        CliRun.RunAsync(["dlq", .. args, "--kafka", _kafka.BootstrapServers, "--topic", "t.dlq"]);
+
+    private Task WriteAsync(params (string Name, string Value)[] headers)
+    {
+        var message = new Message<byte[]?, byte[]?> { Key = "secret"u8.ToArray(), Value = "payload"u8.ToArray(), Headers = [new Header("own", "kept"u8.ToArray())] };
+        foreach (var (name, value) in headers.Concat([("topic", "t")]).Concat(headers.Any(h => h.Name == "partition") ? [] : [("partition", "0")]))
+        {
+            message.Headers.Add(DeadLetterHeaders.Prefix + name, Encoding.UTF8.GetBytes(value));
+        }
+        return ProduceAsync("t.dlq", message);
+    }
+
+    private Task WriteStateAsync(string stream, string state) =>
+        ProduceAsync("t.parked", new() { Key = Encoding.UTF8.GetBytes(stream), Value = Encoding.UTF8.GetBytes(state) });
+
+    private async Task ProduceAsync(string topic, Message<byte[]?, byte[]?> message)
+    {
+        using var producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = _kafka.BootstrapServers }).Build();
+        await producer.ProduceAsync(new TopicPartition(topic, 0), message, TestContext.Current.CancellationToken);
+    }
+
+    private List<ConsumeResult<byte[]?, byte[]?>> Read(TopicPartition partition)
+    {
+        List<ConsumeResult<byte[]?, byte[]?>> records = [];
+        EmoStream.Streaming.Kafka.DeadLetters.PartitionScan.Read(
+            new KafkaStreamOptions { BootstrapServers = _kafka.BootstrapServers, GroupId = "test" },
+            partition,
+            0,
+            record =>
+            {
+                records.Add(record);
+                return true;
+            },
+            TestContext.Current.CancellationToken);
+        return records;
+    }
+}
