@@ -181,3 +181,11 @@ def test_folds_by_speaker_keep_conversations_whole(tmp_path):
 def test_folds_that_cannot_be_made_are_refused(tmp_path, table, message):
     with pytest.raises(UserError, match=message):
         make_folds(table, "toy", [write_lines(tmp_path / "a", rows("S1x", "S2x", "S1y", "S3x"))], tmp_path / "folds")
+
+
+def test_folds_of_single_texts(tmp_path):
+    """They have an id of their own and no conversation; the file may begin with a byte order mark."""
+    path = write_lines(tmp_path / "a", [{"id": str(i), "speaker": f"S{i}", "label": "calm"} for i in range(3)])
+    path.write_text("\ufeff" + path.read_text(), "utf-8")
+    folds = make_folds({"field": "speaker", "pattern": "S[0-9]"}, "toy", [path], tmp_path / "folds")
+    assert [f.name for f in folds] == ["S0", "S1", "S2"]
