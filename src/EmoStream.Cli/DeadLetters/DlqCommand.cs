@@ -56,7 +56,7 @@ internal static class DlqCommand
     {
         var source = new Source();
         var place = new Argument<string>("PARTITION:OFFSET") { Description = "The letter, as `dlq list` names it" };
-        place.Validators.Add(result => RequirePlaces(result.Tokens, result));
+        place.Validators.Add(result => RequirePlaces(result.Tokens.Select(token => token.Value), result));
         var output = new Option<string>("--out") { Description = "Write the record's value, byte for byte, to this file", HelpName = "FILE" };
         var json = new Option<bool>("--json") { Description = "Print JSON, the value in base64" };
         var command = new Command("show", "Show one letter: why it is there, headers, key and value.") { place, source.Kafka, source.Topic, source.Parking, output, json };
@@ -94,12 +94,11 @@ internal static class DlqCommand
     {
         var source = new Source();
         var places = new Argument<string[]>("PARTITION:OFFSET") { Description = "Letters, as `dlq list` names them", Arity = ArgumentArity.ZeroOrMore };
-        places.Validators.Add(result => RequirePlaces(result.Tokens, result));
         var reason = new Option<string>("--reason") { Description = "Letters whose reason contains this", HelpName = "TEXT" };
         var key = new Option<string>("--key") { Description = "Letters with this key: of one conversation", HelpName = "ID" };
         var all = new Option<bool>("--all") { Description = "Every letter" };
         var skip = new Option<string[]>("--skip") { Description = "Leave this letter out for good; it counts as sent", HelpName = "PARTITION:OFFSET" };
-        skip.Validators.Add(result => RequirePlaces(result.Tokens, result));
+        skip.Validators.Add(result => RequirePlaces(result.Tokens.Select(token => token.Value), result));
         var timeout = new Option<int>("--timeout") { Description = "How long a silo may take until it continues a conversation", HelpName = "SECONDS", DefaultValueFactory = _ => 60 };
         timeout.Require(seconds => seconds > 0, "--timeout must be a number of seconds above 0.");
         var json = new Option<bool>("--json") { Description = "Print the result as JSON" };
@@ -109,6 +108,8 @@ internal static class DlqCommand
         };
         command.Validators.Add(result =>
         {
+            // Not on the argument: System.CommandLine does not ask an argument's own rules when there may be several values.
+            RequirePlaces(result.GetValue(places) ?? [], result);
             var ways = (result.GetValue(places) is { Length: > 0 } ? 1 : 0) + (result.GetValue(reason) is null ? 0 : 1) + (result.GetValue(key) is null ? 0 : 1) + (result.GetValue(all) ? 1 : 0);
             if (ways != 1)
             {
@@ -161,9 +162,9 @@ internal static class DlqCommand
 
     private static HashSet<Place> Places(string[]? texts) => [.. (texts ?? []).Select(text => Place.TryParse(text, out var place) ? place : default)];
 
-    private static void RequirePlaces(IEnumerable<Token> texts, SymbolResult result)
+    private static void RequirePlaces(IEnumerable<string> texts, SymbolResult result)
     {
-        if (texts.Any(text => !Place.TryParse(text.Value, out _)))
+        if (texts.Any(text => !Place.TryParse(text, out _)))
         {
             result.AddError("A letter is named PARTITION:OFFSET, such as 0:17.");
         }

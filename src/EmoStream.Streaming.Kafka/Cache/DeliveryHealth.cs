@@ -1,14 +1,17 @@
 namespace EmoStream.Streaming.Kafka.Cache;
 
 /// <summary>
-/// Tells the failure of one stream from the failure of what all streams of the silo share: when several fail and none
-/// succeeds, the fault is not in an event. One for all partitions of a provider; called from several threads.
+/// Tells the failure of some streams from the failure of what all streams of the silo share: when many fail and none
+/// succeeds, the fault is not in an event. A few that fail by themselves while nobody else has anything to deliver are not
+/// many. One for all partitions of a provider; called from several threads.
 /// </summary>
 internal sealed class DeliveryHealth
 {
+    /// <summary>So many streams are many.</summary>
+    public const int Many = 5;
+
     private readonly Lock _lock = new();
-    private StreamId? _failing;
-    private bool _several;
+    private readonly HashSet<StreamId> _failing = [];
     private volatile bool _anyFailing;
 
     /// <summary>Some stream has taken something: what fails from here on fails by itself.</summary>
@@ -20,20 +23,23 @@ internal sealed class DeliveryHealth
         }
         lock (_lock)
         {
-            (_anyFailing, _failing, _several) = (false, null, false);
+            _anyFailing = false;
+            _failing.Clear();
         }
     }
 
     /// <summary>Notes a failure.</summary>
-    /// <returns>Whether another stream has failed, too, and none has succeeded in between.</returns>
+    /// <returns>Whether many streams have failed and none has succeeded in between.</returns>
     public bool FailsWithOthers(StreamId stream)
     {
         lock (_lock)
         {
-            _several |= _failing is { } failing && failing != stream;
-            _failing ??= stream;
             _anyFailing = true;
-            return _several;
+            if (_failing.Count < Many)
+            {
+                _failing.Add(stream);
+            }
+            return _failing.Count == Many;
         }
     }
 }

@@ -170,27 +170,45 @@ public sealed class PartitionCacheTests : IDisposable
     }
 
     [Fact]
-    public void RecordDeliveryFailure_EveryStreamFailsAndNoneSucceeds_NothingIsGivenUp()
+    public void RecordDeliveryFailure_ManyStreamsFailAndNoneSucceeds_NothingIsGivenUp()
+    {
+        string[] streams = ["a", "b", "c", "d", "e"];
+        Assert.Equal(DeliveryHealth.Many, streams.Length);
+        Add(streams);
+        var cursors = streams.Select(s => _cache.GetCacheCursor(Id(s), null)).ToArray();
+        for (var i = 0; i < 20; i++)
+        {
+            foreach (var cursor in cursors)
+            {
+                Refuse(cursor);
+            }
+            _time.Advance(Long);
+        }
+        Assert.All(streams, s => Assert.False(_cache.Parking.IsParked(Id(s))));
+
+        // One succeeds: what still fails is refused for itself.
+        Next(cursors[4]);
+        Assert.False(Moves(cursors[4]));
+        Refuse(cursors[0]);
+        _time.Advance(Long);
+        Refuse(cursors[0]); // the third: its first one counted, too, before the others failed
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_TwoStreamsRefusedAndNobodyElseThere_BothGivenUp()
     {
         Add("a", "b");
         using var a = _cache.GetCacheCursor(Id("a"), null);
         using var b = _cache.GetCacheCursor(Id("b"), null);
-        for (var i = 0; i < 20; i++)
+        for (var i = 0; i < 3; i++)
         {
             Refuse(a);
             Refuse(b);
             _time.Advance(Long);
         }
-        Assert.False(_cache.Parking.IsParked(Id("a")));
-        Assert.False(_cache.Parking.IsParked(Id("b")));
-
-        // One succeeds: what still fails is refused for itself.
-        Next(b);
-        Assert.False(Moves(b));
-        Refuse(a);
-        _time.Advance(Long);
-        Refuse(a); // the third: its first one counted, too, before the other failed
         Assert.True(_cache.Parking.IsParked(Id("a")));
+        Assert.True(_cache.Parking.IsParked(Id("b")));
     }
 
     [Fact]
