@@ -18,17 +18,19 @@ internal sealed partial class PartitionReader
         {
             return;
         }
-        var started = context.Time.GetTimestamp();
+        var (started, kind) = (context.Time.GetTimestamp(), "clean");
         while (holders.IsHeldAsync(context.Name, partition).GetAwaiter().GetResult())
         {
             if (context.Time.GetElapsedTime(started) >= context.Options.HandoverTimeout)
             {
                 LogForced(partition);
+                kind = "forced";
                 break;
             }
             _stop.Token.WaitHandle.WaitOne(AskPeriod);
             _stop.Token.ThrowIfCancellationRequested();
         }
+        context.Metrics.HandedOver(partition, kind);
         holders.Held.Add(context.Name, partition);
         _holds = true;
     }

@@ -39,6 +39,7 @@ internal sealed partial class PartitionReader
         if (tracker.Next is { } next)
         {
             LogRewound(partition, next, from);
+            context.Metrics.Rewound(partition);
         }
         // Unassigning commits what is stored. The group's offset goes back with the effects, so that its lag is true.
         consumer.Unassign();

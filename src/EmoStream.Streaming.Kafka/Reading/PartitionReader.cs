@@ -122,6 +122,7 @@ internal sealed partial class PartitionReader(
                 catch (SupersededException)
                 {
                     LogSuperseded(partition);
+                    context.Metrics.HandedOver(partition, "fenced");
                     LetGo();
                     Pause();
                 }
