@@ -28,11 +28,11 @@ public sealed class TimelineWriter : IAsyncDisposable
     public string ConversationId { get; }
 
     /// <summary>Opens a conversation that nobody else writes.</summary>
-    public static async Task<TimelineWriter> OpenAsync(string redis, string? conversationId = null)
+    public static async Task<TimelineWriter> OpenAsync(string redis, string? conversationId = null, TimeProvider? time = null)
     {
         conversationId ??= $"tenant/conversation {Guid.NewGuid():N}";
         var connection = await ConnectionMultiplexer.ConnectAsync(redis);
-        var store = new TimelineStore(connection, TimeProvider.System);
+        var store = new TimelineStore(connection, time ?? TimeProvider.System);
         return new TimelineWriter(connection, store, conversationId, (await store.OpenAsync(conversationId)).Epoch);
     }
 
