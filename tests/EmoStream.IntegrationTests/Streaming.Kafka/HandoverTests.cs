@@ -45,8 +45,9 @@ public sealed class HandoverTests(KafkaFixture kafka)
         await load;
         await probe.Until(p => p.Distinct == sent);
 
-        // A silo that stops may miss the answers to its last calls: what was under way then, and nothing that was done before.
-        Assert.InRange(probe.Count - probe.Distinct, 0, Streams);
+        // A silo that stops may miss the answers to its last calls: what was under way then, an event or two of each stream, and
+        // nothing that was done before. Without the wait for the former owner it is about twenty of each.
+        Assert.InRange(probe.Count - probe.Distinct, 0, 2 * Streams);
 
         void Send(int rounds)
         {
