@@ -18,6 +18,9 @@ public sealed class ChildProcess : IAsyncDisposable
     private const int TailLines = 40;
 
     private static readonly string? SetPriv = Programs.Find("setpriv");
+
+    // A shell starts what it puts into the background with SIGINT ignored, and children inherit that.
+    private static readonly string[] Interruptible = OperatingSystem.IsLinux() && IgnoresInterrupt() && Programs.Find("env") is { } env ? [env, "--default-signal=INT"] : [];
     private static readonly ConcurrentDictionary<int, Process> Running = new();
     private static readonly BlockingCollection<Action> Launches = StartLauncher();
 
@@ -50,7 +53,7 @@ public sealed class ChildProcess : IAsyncDisposable
 
         // The shell only redirects: exec makes the program the process whose id we hold, so that kill hits it.
         string[] shell = ["/bin/sh", "-c", "exec \"$@\" >>\"$0\" 2>&1 </dev/null", logFile, program, .. arguments];
-        string[] command = SetPriv is null ? shell : [SetPriv, "--pdeathsig", "KILL", .. shell];
+        string[] command = [.. SetPriv is null ? (string[])[] : [SetPriv, "--pdeathsig", "KILL"], .. Interruptible, .. shell];
         var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = workingDirectory ?? Path.GetDirectoryName(logFile)! };
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
         {
@@ -116,6 +119,10 @@ public sealed class ChildProcess : IAsyncDisposable
         Running.TryRemove(_process.Id, out _);
         _process.Dispose();
     }
+
+    private static bool IgnoresInterrupt() => File.ReadLines("/proc/self/status")
+        .Where(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))
+        .Any(line => (Convert.ToUInt64(line["SigIgn:".Length..].Trim(), 16) & (1UL << (SigInt - 1))) != 0);
 
     private void Signal(int signal)
     {
