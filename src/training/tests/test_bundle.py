@@ -1,6 +1,7 @@
 """Calibration, the bundle, and the command line that makes it."""
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -321,7 +322,8 @@ def test_interrupt_during_the_import_of_torch_is_a_cancellation(tmp_path):
         f"sys.path.remove({str(tmp_path)!r})\ndel sys.modules['torch']\nimport torch\n")
     done = subprocess.run([sys.executable, "-c", f"import sys; sys.path[:0] = [{str(tmp_path)!r}, '.']\n"
                            "from emostream_training.__main__ import main\nsys.exit(main())", "train", "--data", "d", "--out", "o"],
-                          capture_output=True, text=True, cwd=Path(__file__).parents[1], timeout=300)
+                          capture_output=True, text=True, cwd=Path(__file__).parents[1], timeout=300,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # a shell's background has it ignored
     assert (done.returncode, done.stderr) == (130, "cancelled; the same command resumes from the last checkpoint\n")
 
 

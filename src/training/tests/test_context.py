@@ -269,7 +269,7 @@ def test_speaker_relative_input_is_unmoved_by_a_constant_loudness(context):
     ("absent must be token or zero, not 'guess'", dict(absent="guess")), ("layers must be 1 to 64, not 0", dict(layers=0)),
     ("width must be a multiple of heads, not 128 of 3", dict(heads=3)), ("window must be 0 to 512, not -1", dict(window=-1)),
     ("width must be 1 to 65536, not 0", dict(width=0)), ("hidden must be 1 to 65536, not -1", dict(hidden=-1)),
-    ("dropout must be 0 to 1, not 2", dict(dropout=2)), ("heads must be 1 to 65536, not 0", dict(heads=0)),
+    ("dropout must be 0 to 0.99, not 2", dict(dropout=2)), ("heads must be 1 to 65536, not 0", dict(heads=0)),
     ("recency must be 0 or more, not nan", dict(recency=float("nan"))), ("recency must be 0 or more, not inf", dict(recency=float("inf")))])
 def test_options_that_cannot_work_are_refused(says, wrong):
     with pytest.raises(UserError, match=f"^{says}$"):

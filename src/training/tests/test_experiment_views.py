@@ -153,7 +153,7 @@ def test_across_takes_the_files_vectors_of_what_the_bundle_does_not_encode(tmp_p
     bundle = tmp_path / "meld"
     bundle.mkdir()
     modalities = [{"name": "text", "featureSpace": "text/a@1", "encoder": {"model": "text-encoder.onnx"}}, {"name": "audio", "featureSpace": "audio/b@2"}]
-    (bundle / "manifest.json").write_text(json.dumps({"modalities": modalities}))
+    (bundle / "manifest.json").write_text(json.dumps({"name": "meld", "version": "1.0.0", "license": "none", "files": {}, "modalities": modalities}))
     asked = []
     monkeypatch.setattr(command, "evaluate_bundle", lambda emostream, bundle, file, spaces: asked.append(spaces) or evaluation())
     found = command._across([[bundle, tmp_path / "dev.jsonl"], [tmp_path / "nothing", tmp_path / "dev.jsonl"]], "emostream")

@@ -204,15 +204,23 @@ license = "none"
 """
 
 
+def held_out(data):
+    """The same texts as other conversations."""
+    dev = data.with_name("dev.jsonl")
+    dev.write_text(data.read_text().replace('"conversationId": "c"', '"conversationId": "d"'))
+    return dev
+
+
 @pytest.mark.parametrize("name", ["roberta", "deberta, as v3", "deberta, keys of its own"])
 def test_finetune_trains_every_family_and_a_batch_in_parts_is_the_same_batch(name, tmp_path):
     make(tmp_path / "encoder", CONFIGS[name])
     data = write_lines(tmp_path / "data.jsonl", [{"conversationId": "c", "utteranceId": f"u{i}", "text": "t", "label": ("glad", "cross")[i % 2],
                                                   "tokens": [1, 6 + i % 2, 10 + i, 2]} for i in range(12)])
+    dev = held_out(data)
     results = []
     for at_once in (0, 3):
         (tmp_path / "c.toml").write_text(CONFIG.format(epochs=2, at_once=at_once))
-        assert main(["finetune", "--config", f"{tmp_path}/c.toml", "--data", str(data), "--dev", str(data), "--encoder", f"{tmp_path}/encoder",
+        assert main(["finetune", "--config", f"{tmp_path}/c.toml", "--data", str(data), "--dev", str(dev), "--encoder", f"{tmp_path}/encoder",
                      "--out", f"{tmp_path}/run{at_once}", "--device", "cpu"]) == 0
         results.append(load_encoder(tmp_path / f"run{at_once}/encoder.pt"))
     start = load_encoder(tmp_path / "encoder").state_dict()
@@ -236,11 +244,13 @@ def test_tokens_of_another_tokenizer_are_refused(tmp_path, capsys):
     make(tmp_path / "encoder", CONFIGS["bert"])
     row = {"conversationId": "c", "utteranceId": "u", "text": "t", "label": "glad", "tokens": [1, 40, 2]}
     data = write_lines(tmp_path / "data.jsonl", [row])
-    run = lambda: main(["finetune", "--config", f"{tmp_path}/c.toml", "--data", str(data), "--dev", str(data), "--encoder", f"{tmp_path}/encoder",
+    dev = held_out(data)
+    run = lambda: main(["finetune", "--config", f"{tmp_path}/c.toml", "--data", str(data), "--dev", str(dev), "--encoder", f"{tmp_path}/encoder",
                         "--out", f"{tmp_path}/run"])
     (tmp_path / "c.toml").write_text(CONFIG.format(epochs=1, at_once=0))
     assert run() == 1 and "hold token 40, the encoder has 40" in capsys.readouterr().err
     write_lines(data, [{**row, "tokens": [1, *[39] * 30, 2]}])  # longer than the encoder reads: cut
+    held_out(data)
     assert run() == 0
 
 
