@@ -8,6 +8,7 @@ using EmoStream.Contracts.Timeline;
 using EmoStream.Inference;
 using EmoStream.Inference.Bundle;
 using EmoStream.Inference.Scoring;
+using EmoStream.Testing.Inference;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 

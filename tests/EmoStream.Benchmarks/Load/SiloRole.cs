@@ -1,10 +1,5 @@
 using System.CommandLine;
-using EmoStream.Inference.Scoring;
-using EmoStream.ServiceDefaults;
-using EmoStream.Silo.Hosting;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
+using EmoStream.Testing.Cluster;
 
 namespace EmoStream.Benchmarks.Load;
 
@@ -16,22 +11,8 @@ internal static class SiloRole
     public static Command Create()
     {
         var command = new Command(Name, "The silo under test; started by `load`.") { Hidden = true };
-        command.SetAction((_, _) => RunAsync(Environment.GetEnvironmentVariable(Roles.Scorer) == Roles.Null));
+        command.SetAction((_, _) => TestSilo.RunAsync(Environment.GetEnvironmentVariable(Roles.Scorer) == Roles.Null));
         return command;
-    }
-
-    /// <summary>Runs the silo until the process is asked to stop.</summary>
-    /// <param name="nullScore">Whether the null scorer replaces the model.</param>
-    /// <param name="settings">Configuration that comes before the environment's; null: the environment alone.</param>
-    public static async Task RunAsync(bool nullScore, Dictionary<string, string?>? settings = null)
-    {
-        var builder = WebApplication.CreateBuilder();
-        builder.Configuration.AddInMemoryCollection(settings);
-        if (nullScore) builder.Services.AddSingleton<IScorer, NullScorer>();
-        builder.AddSilo();
-        await using var app = builder.Build();
-        app.MapDefaultEndpoints();
-        await app.RunAsync();
     }
 }
 

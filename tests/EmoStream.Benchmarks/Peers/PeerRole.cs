@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using EmoStream.Benchmarks.Load;
 using EmoStream.Testing;
+using EmoStream.Testing.Cluster;
 using EmoStream.Testing.Processes;
 
 namespace EmoStream.Benchmarks.Peers;
@@ -20,7 +20,7 @@ internal static class PeerRole
         var directory = new Argument<string>("directory") { Description = "For state on disk; EmoStream has none.", DefaultValueFactory = _ => "" };
         var command = new Command("peer", "The silo under test; started by the peers' run.sh.") { kafka, redis, topic, directory };
         command.Hidden = true;
-        command.SetAction((parsed, _) => SiloRole.RunAsync(nullScore: true, new()
+        command.SetAction((parsed, _) => TestSilo.RunAsync(nullScore: true, new()
         {
             ["urls"] = "http://127.0.0.1:0",
             ["ConnectionStrings:kafka"] = parsed.GetValue(kafka),

@@ -1,6 +1,5 @@
 using EmoStream.Client.Produce;
 using EmoStream.Contracts.Timeline;
-using EmoStream.IntegrationTests.Timeline;
 using EmoStream.Testing;
 using EmoStream.Testing.Cluster;
 using EmoStream.Testing.Kafka;

@@ -32,12 +32,15 @@ public sealed class EmoStreamCluster(string kafka, string redis) : IAsyncDisposa
     /// <summary>Policy file.</summary>
     public string Policy { get; init; } = Checkout.At("infra", "policies", "text-only.json");
 
+    /// <summary>The silo's assembly and what it is called with; the default is the product's own.</summary>
+    public string[] SiloCommand { get; init; } = Program("EmoStream.Silo");
+
     /// <summary>Further environment of every process.</summary>
     public Dictionary<string, string?> Environment { get; } = [];
 
     /// <summary>Starts another silo and waits until it is healthy.</summary>
     public Task<ServiceProcess> StartSiloAsync() => StartAsync(
-        "EmoStream.Silo",
+        SiloCommand,
         new()
         {
             ["Orleans__ClusterId"] = Id,
@@ -53,7 +56,7 @@ public sealed class EmoStreamCluster(string kafka, string redis) : IAsyncDisposa
 
     /// <summary>Starts another gateway, open to this machine, and waits until it is healthy.</summary>
     public Task<ServiceProcess> StartGatewayAsync() => StartAsync(
-        "EmoStream.Gateway", new() { ["EmoStream__Gateway__AllowAnonymous"] = "true" });
+        Program("EmoStream.Gateway"), new() { ["EmoStream__Gateway__AllowAnonymous"] = "true" });
 
     /// <summary>The ends of all logs, for failure messages.</summary>
     public string Tail() => string.Join('\n', _processes.Select(process => process.Tail()));
@@ -69,7 +72,9 @@ public sealed class EmoStreamCluster(string kafka, string redis) : IAsyncDisposa
         Directory.Delete(_logs, recursive: true);
     }
 
-    private async Task<ServiceProcess> StartAsync(string project, Dictionary<string, string?> environment)
+    private static string[] Program(string project) => [Path.Combine(Checkout.Output(project), project + ".dll")];
+
+    private async Task<ServiceProcess> StartAsync(string[] command, Dictionary<string, string?> environment)
     {
         environment["ConnectionStrings__kafka"] = kafka;
         environment["ConnectionStrings__redis"] = redis;
@@ -80,7 +85,7 @@ public sealed class EmoStreamCluster(string kafka, string redis) : IAsyncDisposa
             environment[name] = value;
         }
 
-        var process = await ServiceProcess.StartAsync(project, environment, _logs);
+        var process = await ServiceProcess.StartAsync(command, environment, _logs);
         _processes.Add(process);
         return process;
     }

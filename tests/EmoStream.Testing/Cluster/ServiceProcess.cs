@@ -23,18 +23,21 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <summary>The system's process id.</summary>
     public int Id => _process.Id;
 
-    /// <summary>Starts the build output of a project of <c>src/</c> and waits until it is healthy.</summary>
+    /// <summary>Starts a program and waits until it is healthy.</summary>
+    /// <param name="command">An assembly, and what it is called with.</param>
+    /// <param name="environment">Added to this process's own.</param>
+    /// <param name="logDirectory">Where its output goes.</param>
     internal static async Task<ServiceProcess> StartAsync(
-        string project, IReadOnlyDictionary<string, string?> environment, string logDirectory)
+        string[] command, IReadOnlyDictionary<string, string?> environment, string logDirectory)
     {
         var address = new Uri($"http://127.0.0.1:{FreePorts.Take()}");
-        var output = Checkout.Output(project);
+        var project = Path.GetFileNameWithoutExtension(command[0]);
         var process = await ChildProcess.StartAsync(
             Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? Programs.Find("dotnet") ?? "dotnet",
-            [Path.Combine(output, project + ".dll")],
+            command,
             Path.Combine(logDirectory, $"{project}-{address.Port}.log"),
             new Dictionary<string, string?>(environment) { ["ASPNETCORE_URLS"] = address.ToString() },
-            workingDirectory: output);
+            workingDirectory: Path.GetDirectoryName(command[0]));
         var service = new ServiceProcess(process, project, address);
         try
         {

@@ -4,19 +4,24 @@ using EmoStream.Contracts;
 using EmoStream.Contracts.Inference;
 using EmoStream.Inference.Scoring;
 
-namespace EmoStream.Benchmarks.Load;
+namespace EmoStream.Testing.Inference;
 
 /// <summary>
 /// A deterministic score that costs next to nothing, so that what is measured is the stream: every text is hashed (FNV-1a,
 /// 64 bits), and probability k is byte k of the hashes summed over the window of 16, divided by the sum of all.
 /// </summary>
-internal sealed class NullScorer : IScorer
+public sealed class NullScorer : IScorer
 {
     private const int Window = 16;
     private const ulong FnvOffset = 0xcbf29ce484222325;
     private const ulong FnvPrime = 0x100000001b3;
+    private static readonly ManualResetEvent s_never = new(false);
+
+    /// <summary>How long each batch takes, in milliseconds: a slow model. The default is 0.</summary>
+    public int DelayMs { get; set; }
 
     // The hash's 8 bytes travel as four float16 values; nobody computes with them as numbers.
+    /// <inheritdoc />
     public ModelDescription Description { get; } = new()
     {
         Bundle = "null@1",
@@ -25,8 +30,10 @@ internal sealed class NullScorer : IScorer
         Window = Window - 1,
     };
 
+    /// <inheritdoc />
     public ScoreReply[] Score(IReadOnlyList<ScoreRequest> batch)
     {
+        if (DelayMs > 0) s_never.WaitOne(DelayMs);
         var replies = new ScoreReply[batch.Count];
         for (var i = 0; i < replies.Length; i++) replies[i] = Score(batch[i]);
         return replies;

@@ -1,7 +1,6 @@
-using EmoStream.Testing.Redis;
 using StackExchange.Redis;
 
-namespace EmoStream.IntegrationTests.Timeline;
+namespace EmoStream.Testing.Redis;
 
 /// <summary>
 /// Puts a redis-server's append-only files back to what they were: the loss of acknowledged writes, as a crash with
