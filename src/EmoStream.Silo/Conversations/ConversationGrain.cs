@@ -57,7 +57,7 @@ internal sealed partial class ConversationGrain(
 
     public Task OnErrorAsync(Exception ex)
     {
-        LogStreamError(logger, ex);
+        LogStreamError(logger, ex.GetType()); // its message names the stream, and with it the conversation
         return Task.CompletedTask;
     }
 
@@ -128,8 +128,8 @@ internal sealed partial class ConversationGrain(
     [LoggerMessage(LogLevel.Error, "The model refused a request; {Unscored} of its {Utterances} utterances stay without a score.")]
     private static partial void LogUnscorable(ILogger logger, Exception exception, int unscored, int utterances);
 
-    [LoggerMessage(LogLevel.Warning, "The stream reported an error; events are delivered again.")]
-    private static partial void LogStreamError(ILogger logger, Exception exception);
+    [LoggerMessage(LogLevel.Warning, "The stream reported an error ({Error}); events are delivered again.")]
+    private static partial void LogStreamError(ILogger logger, Type error);
 }
 
 /// <summary>Redis refused a commit: another activation took over, or Redis lost writes. The next activation starts from what is there.</summary>

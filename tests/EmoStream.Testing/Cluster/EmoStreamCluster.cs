@@ -58,6 +58,9 @@ public sealed class EmoStreamCluster(string kafka, string redis) : IAsyncDisposa
     public Task<ServiceProcess> StartGatewayAsync() => StartAsync(
         Program("EmoStream.Gateway"), new() { ["EmoStream__Gateway__AllowAnonymous"] = "true" });
 
+    /// <summary>Every line that any of them has logged so far.</summary>
+    public IEnumerable<string> LogLines() => _processes.SelectMany(process => process.ReadLog().Split('\n'));
+
     /// <summary>The ends of all logs, for failure messages.</summary>
     public string Tail() => string.Join('\n', _processes.Select(process => process.Tail()));
 

@@ -23,6 +23,9 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <summary>The system's process id.</summary>
     public int Id => _process.Id;
 
+    /// <summary>Whether it has ended.</summary>
+    public bool HasExited => _process.HasExited;
+
     /// <summary>Starts a program and waits until it is healthy.</summary>
     /// <param name="command">An assembly, and what it is called with.</param>
     /// <param name="environment">Added to this process's own.</param>

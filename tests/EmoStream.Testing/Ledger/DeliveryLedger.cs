@@ -40,13 +40,14 @@ public sealed class DeliveryLedger
 
     /// <summary>Holds the timelines against the record.</summary>
     /// <param name="timelines">As read from Redis; a conversation that is missing has lost everything.</param>
-    public DeliveryReport Compare(IEnumerable<ConversationTimeline> timelines)
+    /// <param name="among">The conversations to look at; null: all that were sent.</param>
+    public DeliveryReport Compare(IEnumerable<ConversationTimeline> timelines, IEnumerable<string>? among = null)
     {
         var report = new DeliveryReport();
         var found = timelines.ToDictionary(timeline => timeline.ConversationId);
-        foreach (var (id, conversation) in _conversations)
+        foreach (var id in among ?? _conversations.Keys)
         {
-            Compare(id, conversation, found.GetValueOrDefault(id), report);
+            if (_conversations.TryGetValue(id, out var conversation)) Compare(id, conversation, found.GetValueOrDefault(id), report);
         }
 
         report.Extra.AddRange(found.Values

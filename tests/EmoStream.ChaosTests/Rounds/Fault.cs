@@ -1,0 +1,182 @@
+using System.Text;
+using EmoStream.Testing;
+using EmoStream.Testing.Redis;
+using StackExchange.Redis;
+
+namespace EmoStream.ChaosTests.Rounds;
+
+/// <summary>One thing that goes wrong, and is right again when it has run.</summary>
+/// <param name="Target">What it breaks; a round breaks nothing twice at a time.</param>
+internal abstract record Fault(string Target)
+{
+    /// <summary>Which fault.</summary>
+    public string Kind => GetType().Name;
+
+    /// <summary>Breaks it, waits, repairs it.</summary>
+    public abstract Task RunAsync(World world, CancellationToken cancellationToken);
+
+    /// <summary>Only what a fault says of itself: <c>KillSilo { Silo = 1, Away = 2.2 }</c>.</summary>
+    protected virtual bool PrintMembers(StringBuilder builder) => false;
+
+    /// <summary>A disturbance lasts by the clock: that is what it is.</summary>
+    protected static Task Last(double seconds, CancellationToken cancellationToken) => Task.Delay(TimeSpan.FromSeconds(seconds), TimeProvider.System, cancellationToken);
+}
+
+/// <summary>kill -9, and a new silo some time later.</summary>
+internal sealed record KillSilo(int Silo, double Away) : Fault($"silo {Silo}")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        await world.Silo(Silo)!.KillAsync();
+        world.Forget(Silo);
+        await Last(Away, cancellationToken);
+        await world.StartSiloAsync(Silo);
+    }
+}
+
+/// <summary>SIGTERM, and a new silo when it has ended: a deployment.</summary>
+internal sealed record StopSilo(int Silo) : Fault($"silo {Silo}")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        if (await world.Silo(Silo)!.StopAsync() is var status and not 0) throw new InvalidOperationException($"A silo that was asked to stop ended with {status}.\n{world.Tail()}");
+        world.Forget(Silo);
+        await world.StartSiloAsync(Silo);
+    }
+}
+
+/// <summary>SIGSTOP, longer than the others wait before they declare it dead, then SIGCONT: it wakes up amid what it was writing.</summary>
+internal sealed record FreezeSilo(int Silo, double Seconds) : Fault($"silo {Silo}")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        world.Silo(Silo)!.Freeze();
+        await Last(Seconds, cancellationToken);
+        world.Silo(Silo)!.Thaw();
+    }
+}
+
+/// <summary>One silo more, then one fewer: partitions and conversations move twice.</summary>
+internal sealed record Rebalance(int Silo, int Events) : Fault($"silo {Silo}")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        await world.StartSiloAsync(World.SiloCount);
+        await world.Traffic.AfterAsync(Events).WaitAsync(cancellationToken);
+        await world.Silo(Silo)!.StopAsync();
+        world.Forget(Silo);
+        await world.Traffic.AfterAsync(Events).WaitAsync(cancellationToken);
+        await world.StartSiloAsync(Silo);
+        await world.Silo(World.SiloCount)!.StopAsync();
+        world.Forget(World.SiloCount);
+    }
+}
+
+/// <summary>kill -9 of the broker, and back on its data.</summary>
+internal sealed record KillKafka(double Away) : Fault("Kafka")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        await world.Kafka.KillAsync();
+        await Last(Away, cancellationToken);
+        await world.Kafka.RestartAsync(cancellationToken);
+    }
+}
+
+/// <summary>kill -9 of Redis, and back on its data.</summary>
+internal sealed record KillRedis(double Away) : Fault("Redis")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        await world.Redis.KillAsync();
+        await Last(Away, cancellationToken);
+        await world.Redis.RestartAsync();
+    }
+}
+
+/// <summary>Redis is put back to its files of some time ago: a restored snapshot, a power cut under <c>everysec</c>.</summary>
+internal sealed record RestoreRedis(double Age) : Fault("Redis")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        using var copy = await AppendOnlyCopy.TakeAsync(world.Redis);
+        await Last(Age, cancellationToken);
+        await copy.RestoreAsync();
+    }
+}
+
+/// <summary>The primary dies and a replica takes over whose link had been cut some time ago.</summary>
+internal sealed record FailOverRedis(double Lag) : Fault("Redis")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        var replica = await RedisServer.StartAsync();
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(replica.ConnectionString + ",allowAdmin=true");
+        var server = connection.GetServers()[0];
+        // Said, not configured: when it is killed later it comes back as the primary that it is then.
+        await server.ExecuteAsync("REPLICAOF", "127.0.0.1", world.Redis.Port);
+        await Eventually.TrueAsync(
+            async _ => (await server.InfoRawAsync("replication"))?.Contains("master_link_status:up", StringComparison.Ordinal) == true, () => "the replica is in step");
+        await server.ExecuteAsync("REPLICAOF", "127.0.0.1", "1");
+        await Last(Lag, cancellationToken);
+        await world.Redis.KillAsync();
+        await server.ExecuteAsync("REPLICAOF", "NO", "ONE");
+        await world.FailOverTo(replica);
+    }
+}
+
+/// <summary>Connections to Kafka are reset, or nothing passes any longer.</summary>
+internal sealed record CutKafka(bool Stall, double Seconds) : Fault("Kafka's network")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        if (Stall) world.KafkaLine.Stall();
+        else world.KafkaLine.Cut();
+        await Last(Seconds, cancellationToken);
+        world.KafkaLine.Restore();
+    }
+}
+
+/// <summary>Connections to Redis are reset, or nothing passes any longer.</summary>
+internal sealed record CutRedis(bool Stall, double Seconds) : Fault("Redis' network")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        if (Stall) world.RedisLine.Stall();
+        else world.RedisLine.Cut();
+        await Last(Seconds, cancellationToken);
+        world.RedisLine.Restore();
+    }
+}
+
+/// <summary>Every answer of Redis takes its time.</summary>
+internal sealed record SlowRedis(int Milliseconds, double Seconds) : Fault("Redis' network")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        world.RedisLine.Latency = TimeSpan.FromMilliseconds(Milliseconds);
+        await Last(Seconds, cancellationToken);
+        world.RedisLine.Latency = TimeSpan.Zero;
+    }
+}
+
+/// <summary>Every batch of the model takes its time.</summary>
+internal sealed record SlowScorer(int Milliseconds, double Seconds) : Fault("the model")
+{
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        await world.SlowScorerAsync(Milliseconds, cancellationToken);
+        await Last(Seconds, cancellationToken);
+        await world.SlowScorerAsync(0, cancellationToken);
+    }
+}
+
+/// <summary>A producer sends the latest events again.</summary>
+internal sealed record RepeatProduce(int Events) : Fault("the producer")
+{
+    public override Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        world.Traffic.Repeat(Events, cancellationToken);
+        return Task.CompletedTask;
+    }
+}
