@@ -58,7 +58,12 @@ internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, 
         {
             ArgumentNullException.ThrowIfNull(item, nameof(events));
             var record = context.DataAdapter.Encode(streamId, item);
-            var message = new Message<byte[], byte[]> { Key = record.Key, Value = record.Value, Headers = record.Headers };
+            var message = new Message<byte[], byte[]>
+            {
+                Key = record.Key,
+                Value = record.Value,
+                Headers = RequestContextHeaders.Join(record.Headers, requestContext),
+            };
             acknowledgements.Add(_producer.Value.ProduceAsync(context.Options.Topic, message));
         }
         await Task.WhenAll(acknowledgements);

@@ -218,6 +218,7 @@ internal sealed partial class PartitionReader(
                 TimestampMs = record.Message.Timestamp.UnixTimestampMs,
                 ReadAt = context.Time.GetTimestamp(),
                 TraceParent = KafkaTracing.IsListened ? DeadLetterHeaders.Text(record.Message.Headers, KafkaTracing.Header) : null,
+                RequestContext = RequestContextHeaders.Of(record.Message.Headers),
                 Record = parking?.IsParked(decoded.StreamId) == true ? record : null,
             };
             tracker.Add(item);
