@@ -12,7 +12,8 @@ namespace EmoStream.Streaming.Kafka;
 /// next one, but a batch here is whatever was waiting, so after a redelivery the same first offset may stand for more
 /// events: the grain's side would drop such a batch as known, and the agent would skip forward past events. Without the
 /// comparison every event that is not done is delivered, at least once and in order; grains drop repeats by
-/// <see cref="KafkaSequenceToken.Offset"/>, which they can, because offsets are the tokens all the same.
+/// <see cref="KafkaSequenceToken.Offset"/>, which they can, because offsets are the tokens all the same. What can go back, and
+/// does not depend on any of this, is the partition's reader: <see cref="KafkaRewind"/>.
 /// </remarks>
 internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, IQueueAdapterCache, IDisposable
 {
@@ -58,7 +59,12 @@ internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, 
         {
             ArgumentNullException.ThrowIfNull(item, nameof(events));
             var record = context.DataAdapter.Encode(streamId, item);
-            var message = new Message<byte[], byte[]> { Key = record.Key, Value = record.Value, Headers = record.Headers };
+            var message = new Message<byte[], byte[]>
+            {
+                Key = record.Key,
+                Value = record.Value,
+                Headers = RequestContextHeaders.Join(record.Headers, requestContext),
+            };
             acknowledgements.Add(_producer.Value.ProduceAsync(context.Options.Topic, message));
         }
         await Task.WhenAll(acknowledgements);

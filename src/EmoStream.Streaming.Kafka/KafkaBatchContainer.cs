@@ -23,10 +23,13 @@ internal sealed class KafkaBatchContainer : IBatchContainer
 
     [Id(5)]
     private readonly string[]? _traceParents;
+    [Id(6)]
+    private readonly Dictionary<string, string>? _requestContext;
     [NonSerialized]
     private Exception? _failure;
 
-    public KafkaBatchContainer(StreamId streamId, Origin origin, long[] offsets, object[] events, string[]? traceParents = null)
+    public KafkaBatchContainer(
+        StreamId streamId, Origin origin, long[] offsets, object[] events, string[]? traceParents = null, Dictionary<string, string>? requestContext = null)
     {
         _streamId = streamId;
         _source = origin.Source;
@@ -34,6 +37,7 @@ internal sealed class KafkaBatchContainer : IBatchContainer
         _offsets = offsets;
         _events = events;
         _traceParents = traceParents;
+        _requestContext = requestContext;
     }
 
     public StreamId StreamId => _streamId;
@@ -66,7 +70,7 @@ internal sealed class KafkaBatchContainer : IBatchContainer
     }
 
     /// <summary>The pulling agent calls this before it delivers, and clears the context behind the call.</summary>
-    public bool ImportRequestContext() => KafkaTracing.Export(_traceParents);
+    public bool ImportRequestContext() => RequestContextHeaders.Export(_requestContext) | KafkaTracing.Export(_traceParents);
 
     /// <summary>Orleans logs containers by this at trace level: offsets only.</summary>
     public override string ToString() => $"{_source}@{_offsets[0]}+{_events.Length}";

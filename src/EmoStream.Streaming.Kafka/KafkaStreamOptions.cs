@@ -50,7 +50,7 @@ public sealed class KafkaStreamOptions
     public int Partitions { get; set; } = 8;
 
     /// <summary>Replication factor of created topics; -1 leaves it to the broker. The default is -1.</summary>
-    [Range(-1, 100)]
+    [Range(-1, 100), DeniedValues((short)0)]
     public short ReplicationFactor { get; set; } = -1;
 
     /// <summary>How many undelivered records one partition may hold in memory before reading stops. The default is 10,000.</summary>
@@ -97,6 +97,7 @@ public sealed class KafkaStreamOptions
     ];
 
     /// <summary>Further failures that say nothing about the event, such as a data store that does not answer. The default is none.</summary>
+    [Required]
     public Func<Exception, bool> IsTransient { get; set; } = _ => false;
 
     /// <summary>

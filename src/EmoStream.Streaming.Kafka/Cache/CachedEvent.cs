@@ -22,6 +22,9 @@ internal sealed class CachedEvent(Origin origin, long offset, int bytes, StreamI
     /// <summary>The record's trace, where somebody listens.</summary>
     public string? TraceParent { get; init; }
 
+    /// <summary>What its sender's request context said; null where nothing.</summary>
+    public Dictionary<string, string>? RequestContext { get; init; }
+
     /// <summary>When it was read, by the monotonic clock.</summary>
     public long ReadAt { get; init; }
 

@@ -54,13 +54,14 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
         return cursor;
     }
 
-    /// <summary>Copies a range into one delivery. A delivery never mixes origins: the range ends where reading was positioned anew.</summary>
+    /// <summary>Copies a range into one delivery. A delivery has one origin and one request context: the range ends where reading was positioned anew, or the context is another.</summary>
     public KafkaBatchContainer Take(long from, int limit, out long to)
     {
         var start = (int)(from - _first);
-        var origin = _events[start].Origin;
+        var (origin, context) = (_events[start].Origin, _events[start].RequestContext);
         var count = 1;
-        while (count < limit && start + count < _events.Count && ReferenceEquals(_events[start + count].Origin, origin))
+        while (count < limit && start + count < _events.Count
+            && ReferenceEquals(_events[start + count].Origin, origin) && RequestContextHeaders.AreSame(_events[start + count].RequestContext, context))
         {
             count++;
         }
@@ -72,7 +73,7 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
             values[i] = _events[start + i].Value;
         }
         to = from + count;
-        return new KafkaBatchContainer(streamId, origin, offsets, values, KafkaTracing.IsListened ? TraceParents(start, count) : null);
+        return new KafkaBatchContainer(streamId, origin, offsets, values, KafkaTracing.IsListened ? TraceParents(start, count) : null, context);
     }
 
     private string[]? TraceParents(int start, int count)

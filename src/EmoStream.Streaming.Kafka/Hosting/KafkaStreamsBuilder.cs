@@ -93,9 +93,11 @@ public sealed class KafkaStreamsBuilder
             .ValidateOnStart();
     }
 
-    /// <summary>One for all providers of a silo.</summary>
-    internal static void AddOwnership(IServiceCollection services)
+    /// <summary>One for all providers of a silo, and a <see cref="KafkaRewind"/> for each.</summary>
+    internal static void AddOwnership(IServiceCollection services, string name)
     {
+        services.AddKeyedSingleton(name, (host, _) => new KafkaRewind(
+            name, host.GetRequiredService<PartitionHolders>(), host.GetService<TimeProvider>() ?? TimeProvider.System));
         if (!services.Any(service => service.ServiceType == typeof(HeldPartitions)))
         {
             services.AddSingleton<HeldPartitions>();

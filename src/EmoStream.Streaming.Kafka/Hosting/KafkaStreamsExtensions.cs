@@ -23,7 +23,7 @@ public static class KafkaStreamsExtensions
         if (!IsAdded(builder.Services, name))
         {
             KafkaStreamsBuilder.AddShared(builder.Services, name);
-            KafkaStreamsBuilder.AddOwnership(builder.Services);
+            KafkaStreamsBuilder.AddOwnership(builder.Services, name);
             builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IOutgoingGrainCallFilter, DeliveryOutcomeFilter>());
             KafkaStreamsBuilder.AddSilo(new SiloPersistentStreamConfigurator(
                 name, services => services(builder.Services), KafkaAdapterFactory.CreateForSilo));

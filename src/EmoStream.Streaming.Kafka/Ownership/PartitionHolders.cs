@@ -12,12 +12,19 @@ internal interface IPartitionHolder : IGrainService
     /// <summary>Whether the silo that is asked reads a partition at present.</summary>
     [Alias("Holds"), ResponseTimeout("00:00:02")]
     ValueTask<bool> HoldsAsync(string provider, int partition);
+
+    /// <summary>Takes a partition back that the silo reads; null: it does not read it, or could not.</summary>
+    [Alias("Rewind"), ResponseTimeout("00:00:30")]
+    Task<RewindOutcome?> RewindAsync(string provider, int partition, RewindTarget target);
 }
 
 /// <inheritdoc cref="IPartitionHolder"/>
 internal sealed class PartitionHolder(GrainId id, Silo silo, ILoggerFactory loggers, HeldPartitions held) : GrainService(id, silo, loggers), IPartitionHolder
 {
     public ValueTask<bool> HoldsAsync(string provider, int partition) => new(held.Contains(provider, partition));
+
+    public Task<RewindOutcome?> RewindAsync(string provider, int partition, RewindTarget target) =>
+        held.Find(provider, partition)?.RewindAsync(target) ?? Task.FromResult<RewindOutcome?>(null);
 }
 
 /// <summary>Asks the other silos, on behalf of the readers' threads.</summary>
@@ -40,6 +47,30 @@ internal sealed class PartitionHolders(IServiceProvider services) : GrainService
             .Where(member => member.Status is SiloStatus.Active or SiloStatus.ShuttingDown or SiloStatus.Stopping && !member.SiloAddress.Equals(_self));
         var answers = await Task.WhenAll(others.Select(member => HoldsAsync(member.SiloAddress, provider, partition)));
         return answers.Contains(true);
+    }
+
+    /// <summary>Has whoever reads the partition take it back; null: nobody did.</summary>
+    public async Task<RewindOutcome?> RewindAsync(string provider, int partition, RewindTarget target)
+    {
+        if (Held.Find(provider, partition) is { } reader)
+        {
+            return await reader.RewindAsync(target);
+        }
+        foreach (var member in _membership.CurrentSnapshot.Members.Values.Where(m => m.Status == SiloStatus.Active && !m.SiloAddress.Equals(_self)))
+        {
+            try
+            {
+                if (await GetGrainService(member.SiloAddress).RewindAsync(provider, partition, target) is { } outcome)
+                {
+                    return outcome;
+                }
+            }
+            catch (Exception)
+            {
+                // Gone, or without this provider: another one may have it.
+            }
+        }
+        return null;
     }
 
     private async Task<bool> HoldsAsync(SiloAddress silo, string provider, int partition)

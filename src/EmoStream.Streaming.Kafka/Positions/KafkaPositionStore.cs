@@ -23,7 +23,10 @@ public abstract class KafkaPositionStore
     /// <returns>Where to read on.</returns>
     public abstract ValueTask<KafkaPosition> ClaimAsync(string source, CancellationToken cancellationToken);
 
-    /// <summary>Everything below an offset is durable; called before the offset is committed to Kafka.</summary>
+    /// <summary>
+    /// Everything below an offset is durable; called before the offset is committed to Kafka. With an earlier offset than the
+    /// last one when reading goes back (<see cref="KafkaRewind"/>): it must be noted all the same.
+    /// </summary>
     /// <param name="source">The partition, as <see cref="KafkaSequenceToken.Source"/>.</param>
     /// <param name="claimed">What <see cref="ClaimAsync"/> returned. In another life than that it must not advance.</param>
     /// <param name="offset">The first offset that is not durable.</param>

@@ -6,7 +6,7 @@ using ErrorCode = Confluent.Kafka.ErrorCode;
 namespace EmoStream.Streaming.Kafka.Reading;
 
 /// <summary>What the provider asks the cluster about its topics: makes them if they are missing, counts partitions, tells the topic's id.</summary>
-internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvider time, ILogger<KafkaTopics> logger) : IDisposable
+internal sealed partial class KafkaTopics : IDisposable
 {
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
@@ -17,15 +17,26 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
     private static readonly string ProcessId = Guid.NewGuid().ToString("n");
 
     // One for all readers of the provider: an admin client has threads and connections of its own.
-    private readonly Lazy<IAdminClient> _admin = new(() => Build(options));
+    private readonly Lazy<IAdminClient> _admin;
+    private readonly KafkaStreamOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<KafkaTopics> _logger;
+    private volatile string? _refused;
+
+    public KafkaTopics(KafkaStreamOptions options, TimeProvider time, ILogger<KafkaTopics> logger)
+    {
+        (_options, _time, _logger) = (options, time, logger);
+        _admin = new(Build);
+    }
 
     /// <summary>The number of partitions, once the topic is there; fails after <see cref="KafkaStreamOptions.StartTimeout"/>.</summary>
     public async Task<int> GetPartitionsAsync(CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(options.StartTimeout, time);
+        using var timeout = new CancellationTokenSource(_options.StartTimeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         var admin = _admin.Value;
-        var create = options.CreateTopics && options.UseAdminRequests;
+        var patience = _options.StartTimeout < RequestTimeout ? _options.StartTimeout : RequestTimeout;
+        var create = _options.CreateTopics && _options.UseAdminRequests;
         var last = "no answer";
         try
         {
@@ -35,7 +46,7 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
                 try
                 {
                     // 1 topics that exist are left as they are
-                    var partitions = await Task.Run(() => Partitions(admin, options.Topic, RequestTimeout), either.Token);
+                    var partitions = await Task.Run(() => Partitions(admin, _options.Topic, patience), either.Token);
                     if (partitions > 0 && !create)
                     {
                         // Every reader will ask for the id: who cannot have it should know now.
@@ -50,20 +61,21 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
                         continue;
                     }
                     // 3 a broker that could not be asked to create may do it when somebody asks for the metadata
-                    await Task.Run(() => admin.GetMetadata(options.Topic, RequestTimeout), either.Token);
+                    await Task.Run(() => admin.GetMetadata(_options.Topic, RequestTimeout), either.Token);
                     last = "the topic does not exist";
                 }
                 catch (KafkaException e)
                 {
-                    last = e.Error.Code.ToString();
-                    LogWaiting(options.Topic, e.Error.Code);
+                    // Requests only time out where a connection never comes about; why that is, the client says elsewhere.
+                    last = _refused ?? e.Error.Code.ToString();
+                    LogWaiting(_options.Topic, last);
                 }
-                await Task.Delay(RetryDelay, time, either.Token);
+                await Task.Delay(RetryDelay, _time, either.Token);
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"Kafka topic {options.Topic} is not available after {options.StartTimeout}: {last}.");
+            throw new TimeoutException($"Kafka topic {_options.Topic} is not available after {_options.StartTimeout}: {last}.");
         }
     }
 
@@ -72,7 +84,7 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
     {
         try
         {
-            return Partitions(_admin.Value, options.Topic, CountTimeout);
+            return Partitions(_admin.Value, _options.Topic, CountTimeout);
         }
         catch (KafkaException)
         {
@@ -83,12 +95,12 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
     /// <summary>The id that the topic has now; one that was deleted and created again has another.</summary>
     public async Task<string> TopicIdAsync()
     {
-        if (!options.UseAdminRequests)
+        if (!_options.UseAdminRequests)
         {
             return ProcessId;
         }
         var result = await _admin.Value.DescribeTopicsAsync(
-            TopicCollection.OfTopicNames([options.Topic]), new DescribeTopicsOptions { RequestTimeout = RequestTimeout }).ConfigureAwait(false);
+            TopicCollection.OfTopicNames([_options.Topic]), new DescribeTopicsOptions { RequestTimeout = RequestTimeout }).ConfigureAwait(false);
         var id = result.TopicDescriptions[0].TopicId;
         return id is null || (id.MostSignificantBits == 0 && id.LeastSignificantBits == 0) ? ProcessId : id.ToString();
     }
@@ -103,6 +115,16 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
             _admin.Value.Dispose();
         }
     }
+
+    /// <summary>Never what the broker answered: nobody promises that it does not quote the credentials.</summary>
+    private static string? Refusal(ErrorCode code) => code switch
+    {
+        ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed =>
+            $"{code}: the brokers refuse the credentials (sasl.* in {nameof(KafkaStreamOptions.ClientSettings)})",
+        ErrorCode.Local_Ssl =>
+            $"{code}: no TLS connection (ssl.* in {nameof(KafkaStreamOptions.ClientSettings)}; is the brokers' authority known, and their name right?)",
+        _ => null,
+    };
 
     /// <summary>Asks for all topics: to ask for one would create it, where the broker allows that, with its number of partitions.</summary>
     private static int Partitions(IAdminClient admin, string topic, TimeSpan timeout)
@@ -119,9 +141,9 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
 
     private async Task CreateAsync(IAdminClient admin)
     {
-        foreach (var name in new[] { options.Topic, options.DeadLetterTopic, options.ParkingTopic })
+        foreach (var name in new[] { _options.Topic, _options.DeadLetterTopic, _options.ParkingTopic })
         {
-            var isState = name == options.ParkingTopic;
+            var isState = name == _options.ParkingTopic;
             if (await Task.Run(() => Partitions(admin, name, RequestTimeout)) > 0)
             {
                 continue;
@@ -129,8 +151,8 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
             var specification = new TopicSpecification
             {
                 Name = name,
-                NumPartitions = isState ? 1 : options.Partitions,
-                ReplicationFactor = options.ReplicationFactor,
+                NumPartitions = isState ? 1 : _options.Partitions,
+                ReplicationFactor = _options.ReplicationFactor,
                 Configs = isState ? new() { ["cleanup.policy"] = "compact" } : null,
             };
             try
@@ -149,8 +171,8 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
         }
     }
 
-    private static IAdminClient Build(KafkaStreamOptions options) => new AdminClientBuilder(KafkaStreamContext.Common(options))
-        .SetErrorHandler((_, _) => { })
+    private IAdminClient Build() => new AdminClientBuilder(KafkaStreamContext.Common(_options))
+        .SetErrorHandler((_, error) => _refused = Refusal(error.Code) ?? _refused)
         .SetLogHandler((_, _) => { })
         .Build();
 
@@ -161,5 +183,5 @@ internal sealed partial class KafkaTopics(KafkaStreamOptions options, TimeProvid
     private partial void LogNotCreated(string topic, ErrorCode error);
 
     [LoggerMessage(LogLevel.Warning, "Waiting for topic {Topic}: {Error}.")]
-    private partial void LogWaiting(string topic, ErrorCode error);
+    private partial void LogWaiting(string topic, string error);
 }

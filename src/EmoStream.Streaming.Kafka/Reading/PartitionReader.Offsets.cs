@@ -48,7 +48,7 @@ internal sealed partial class PartitionReader
         }
         if (_anew)
         {
-            Rewind(consumer, topicId, _claimed!.IsSure ? from : BeforeLoss(consumer, from, range.Low), range.High);
+            Rewind(consumer, topicId, _claimed!.IsSure ? from : BeforeLoss(consumer, from, range.Low), range.High, Undurable);
             return;
         }
         tracker.StartAt(from);
@@ -80,13 +80,14 @@ internal sealed partial class PartitionReader
         LogRecreated(partition, range.Low.Value);
         if (_anew)
         {
-            Rewind(consumer, topicId, range.Low.Value, range.High);
+            Rewind(consumer, topicId, range.Low.Value, range.High, Undurable);
             return;
         }
         // Unassigning commits what is stored, of the former life. What fails here is tried again with the next client.
         consumer.Unassign();
         consumer.Commit([new TopicPartitionOffset(_topicPartition, range.Low)]);
         tracker.Restart(range.Low.Value);
+        _again = null;
         Assign(consumer, topicId, range.Low.Value, range.High);
     }
 

@@ -31,7 +31,7 @@ internal sealed partial class PartitionReader
             _stop.Token.ThrowIfCancellationRequested();
         }
         context.Metrics.HandedOver(partition, kind);
-        holders.Held.Add(context.Name, partition);
+        holders.Held.Add(context.Name, partition, this);
         _holds = true;
     }
 

@@ -7,6 +7,8 @@ namespace EmoStream.Streaming.Kafka.Reading;
 /// <content>Positions that lie with the effects, see <see cref="KafkaPositionStore"/>. Kafka's are told afterwards and never asked.</content>
 internal sealed partial class PartitionReader
 {
+    private const string Undurable = "what lies between is not durable any longer, or another owner had the partition";
+
     private KafkaPosition? _claimed;
     private IChangeToken? _lost;
     private bool _anew;
@@ -34,11 +36,11 @@ internal sealed partial class PartitionReader
     }
 
     /// <summary>Starts, or starts again, at a position; what is not done of what was read before comes again from there.</summary>
-    private void Rewind(IConsumer<byte[]?, byte[]?> consumer, string topicId, long from, Offset high)
+    private void Rewind(IConsumer<byte[]?, byte[]?> consumer, string topicId, long from, Offset high, string why)
     {
         if (tracker.Next is { } next)
         {
-            LogRewound(partition, next, from);
+            LogRewound(partition, next, from, why);
             context.Metrics.Rewound(partition);
         }
         // Unassigning commits what is stored. The group's offset goes back with the effects, so that its lag is true.
@@ -47,7 +49,7 @@ internal sealed partial class PartitionReader
         tracker.Rewind(from);
         _origin = new(Source(topicId), _origin.Generation + 1, _claimed?.Fence);
         Assign(consumer, topicId, from, high);
-        _anew = false;
+        (_anew, _again) = (false, null);
     }
 
     /// <summary>So much earlier, by the records' time, as a loss may reach behind a position that was noted before it.</summary>
@@ -122,8 +124,8 @@ internal sealed partial class PartitionReader
             : false;
     }
 
-    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: reading was at offset {Next} and goes back to {Offset}: what lies between is not durable any longer, or another owner had the partition.")]
-    private partial void LogRewound(int partition, long next, long offset);
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: reading was at offset {Next} and goes back to {Offset}: {Why}.")]
+    private partial void LogRewound(int partition, long next, long offset, string why);
 
     [LoggerMessage(LogLevel.Information, "Partition {Partition}: no position is known; everything that Kafka still has is read, from offset {Offset}.")]
     private partial void LogNoPosition(int partition, long offset);

@@ -146,6 +146,7 @@ internal sealed partial class PartitionReader(
             output.TryComplete();
             LetGo();
             _ended.TrySetResult();
+            LeaveRewinds();
         }
     }
 
@@ -169,6 +170,7 @@ internal sealed partial class PartitionReader(
             {
                 Position(consumer);
             }
+            RewindWhereAsked(consumer);
             Store(consumer);
             // 1
             if (!tracker.WaitForRoom(Tick))
@@ -211,6 +213,13 @@ internal sealed partial class PartitionReader(
         var value = record.Message.Value;
         var bytes = RecordOverhead + (key?.Length ?? 0) + (value?.Length ?? 0);
         var decoded = Decode(record, key, value);
+        if (IsDone(record.Offset, decoded))
+        {
+            var done = new PendingOffset(record.Offset, bytes);
+            tracker.Add(done);
+            tracker.Complete(done);
+            return;
+        }
         if (decoded.Event is not null)
         {
             var item = new CachedEvent(_origin, record.Offset, bytes, decoded.StreamId, decoded.Event)
@@ -218,6 +227,7 @@ internal sealed partial class PartitionReader(
                 TimestampMs = record.Message.Timestamp.UnixTimestampMs,
                 ReadAt = context.Time.GetTimestamp(),
                 TraceParent = KafkaTracing.IsListened ? DeadLetterHeaders.Text(record.Message.Headers, KafkaTracing.Header) : null,
+                RequestContext = RequestContextHeaders.Of(record.Message.Headers),
                 Record = parking?.IsParked(decoded.StreamId) == true ? record : null,
             };
             tracker.Add(item);

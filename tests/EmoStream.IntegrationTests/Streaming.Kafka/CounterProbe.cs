@@ -3,8 +3,11 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EmoStream.IntegrationTests.Streaming.Kafka;
 
-/// <summary>The value of one of the provider's counters (or gauges, see <see cref="Observe"/>), for one host: other tests run in the same process.</summary>
-public sealed class CounterProbe(string name) : IDisposable
+/// <summary>
+/// The value of one of the provider's counters (or gauges, see <see cref="Observe"/>), for one host: other tests run in the
+/// same process. With a kind only what is tagged with it counts; another probe may listen to the same host.
+/// </summary>
+public sealed class CounterProbe(string name, string? kind = null, CounterProbe? and = null) : IDisposable
 {
     private readonly MeterListener _listener = new();
     private readonly Lock _lock = new();
@@ -15,6 +18,7 @@ public sealed class CounterProbe(string name) : IDisposable
 
     public void Listen(IServiceProvider services)
     {
+        and?.Listen(services);
         var factory = services.GetRequiredService<IMeterFactory>();
         _listener.InstrumentPublished = (instrument, listener) =>
         {
@@ -23,7 +27,13 @@ public sealed class CounterProbe(string name) : IDisposable
                 listener.EnableMeasurementEvents(instrument);
             }
         };
-        _listener.SetMeasurementEventCallback<long>((_, measurement, _, _) => Add(measurement));
+        _listener.SetMeasurementEventCallback<long>((_, measurement, tags, _) =>
+        {
+            if (kind is null || tags.Contains(new("kind", kind)))
+            {
+                Add(measurement);
+            }
+        });
         _listener.Start();
     }
 

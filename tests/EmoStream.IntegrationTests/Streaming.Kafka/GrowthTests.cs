@@ -8,7 +8,7 @@ namespace EmoStream.IntegrationTests.Streaming.Kafka;
 /// <summary>Partitions that are added to a topic while silos read it.</summary>
 public sealed class GrowthTests(KafkaFixture kafka)
 {
-    [Fact]
+    [Fact, Trait(Conformance.List, Conformance.Mapping)]
     public async Task Grow_TopicOfARunningSilo_NewPartitionsAreReadWithoutARestart()
     {
         var servers = (await kafka.BrokerAsync()).BootstrapServers;

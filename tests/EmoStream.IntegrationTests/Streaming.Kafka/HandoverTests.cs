@@ -11,7 +11,7 @@ public sealed class HandoverTests(KafkaFixture kafka)
 {
     private const int Streams = 24;
 
-    [Fact]
+    [Fact, Trait(Conformance.List, Conformance.Ownership)]
     public async Task Handover_SiloJoinsAndLeavesUnderLoad_NothingDoneComesAgain()
     {
         var servers = (await kafka.BrokerAsync()).BootstrapServers;
@@ -20,7 +20,9 @@ public sealed class HandoverTests(KafkaFixture kafka)
             new ProducerConfig { BootstrapServers = servers, Partitioner = Partitioner.Murmur2Random, LingerMs = 1 }).Build();
         var probe = new Probe();
         var sent = 0;
-        await using var first = await StartAsync(servers, topic, probe);
+        using var forced = new CounterProbe("emostream.kafka.handovers", "forced");
+        using var clean = new CounterProbe("emostream.kafka.handovers", "clean", and: forced);
+        await using var first = await StartAsync(servers, topic, probe, counter: clean);
         Send(1);
         await probe.Until(p => p.Distinct == sent);
         // A committed offset would hide a reader that starts too early: only the end of an owner commits.
@@ -48,6 +50,8 @@ public sealed class HandoverTests(KafkaFixture kafka)
         // A silo that stops may miss the answers to its last calls: what was under way then, an event or two of each stream, and
         // nothing that was done before. Without the wait for the former owner it is about twenty of each.
         Assert.InRange(probe.Count - probe.Distinct, 0, 2 * Streams);
+        // The first silo took all four partitions, and two of them once more.
+        Assert.Equal((6, 0), (clean.Value, forced.Value));
 
         void Send(int rounds)
         {
@@ -64,7 +68,7 @@ public sealed class HandoverTests(KafkaFixture kafka)
         }
     }
 
-    [Fact]
+    [Fact, Trait(Conformance.List, Conformance.Ownership)]
     public async Task Handover_FormerOwnerDoesNotLetGo_TakenByForce()
     {
         var servers = (await kafka.BrokerAsync()).BootstrapServers;
@@ -82,7 +86,8 @@ public sealed class HandoverTests(KafkaFixture kafka)
         }
         await probe.Until(p => p.Attempts == 4);
 
-        using var read = new CounterProbe("emostream.kafka.records.read");
+        using var forced = new CounterProbe("emostream.kafka.handovers", "forced");
+        using var read = new CounterProbe("emostream.kafka.records.read", and: forced);
         await using var second = await ProbeHost.StartAsync(
             servers, topic, probe, options => options.HandoverTimeout = TimeSpan.FromMilliseconds(100), read, first);
 
@@ -90,6 +95,7 @@ public sealed class HandoverTests(KafkaFixture kafka)
         await read.AtLeast(2);
         release.SetResult();
         await probe.Until(p => p.Distinct == 4);
+        Assert.Equal(2, forced.Value);
     }
 
     private static Task<ProbeHost> StartAsync(string servers, string topic, Probe probe, ProbeHost? join = null, CounterProbe? counter = null) => ProbeHost.StartAsync(

@@ -7,7 +7,7 @@ namespace EmoStream.IntegrationTests.Streaming.Kafka;
 public sealed partial class KafkaBrokerStreamTests
 {
     /// <summary>Slower by construction: the grains may take one delivery for each thousand records that Kafka has acknowledged.</summary>
-    [Fact]
+    [Fact, Trait(Conformance.List, Conformance.Load)]
     public async Task BackPressure_ConsumerAThousandTimesSlower_MemoryStaysBoundedAndItCatchesUp()
     {
         const int records = 40_000;

@@ -23,7 +23,7 @@ public sealed partial class KafkaBrokerStreamTests(KafkaFixture kafka) : KafkaSt
         Assert.Equal(3, metadata.Single(t => t.Topic == topic + ".dlq").Partitions.Count);
     }
 
-    [Fact]
+    [Fact, Trait(Conformance.List, Conformance.Load)]
     public async Task Start_CommittedOffsetWasDeleted_GapCountedAndTheRestDelivered()
     {
         var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
@@ -54,7 +54,7 @@ public sealed partial class KafkaBrokerStreamTests(KafkaFixture kafka) : KafkaSt
         Assert.Equal(5, lost.Value);
     }
 
-    [Fact]
+    [Fact, Trait(Conformance.List, Conformance.Reads)]
     public async Task Broker_KilledAndRestarted_EveryEventOnceInOrderAndCommitted()
     {
         Assert.SkipUnless(KafkaBroker.Unkillable is null, KafkaBroker.Unkillable ?? "");

@@ -6,7 +6,7 @@ namespace EmoStream.IntegrationTests.Streaming.Kafka;
 /// <content>From the topic to the grains, and from a stream to the topic.</content>
 public abstract partial class KafkaStreamTests
 {
-    [Fact]
+    [Fact, Trait(Conformance.List, Conformance.Mapping)]
     public async Task Delivery_ManyStreams_EveryEventOnceAndInOrder()
     {
         const int streams = 50;
@@ -119,7 +119,7 @@ public abstract partial class KafkaStreamTests
         await CommittedAsync(servers, topic, 0, 2);
     }
 
-    [Fact]
+    [Fact, Trait(Conformance.List, Conformance.Load)]
     public async Task BackPressure_CacheFull_ReadingStopsAndGoesOn()
     {
         const int limit = 50;

@@ -14,7 +14,7 @@ namespace EmoStream.IntegrationTests.Streaming.Kafka;
 /// <summary>How a reader ends when the dead-letter topic takes nothing.</summary>
 public sealed class PartitionReaderStopTests(KafkaFixture kafka)
 {
-    [Fact]
+    [Fact, Trait(Conformance.List, Conformance.Reads)]
     public async Task StopAsync_DeadLettersNotAcknowledged_CommittedAndClosedAllTheSame()
     {
         var broker = await kafka.BrokerAsync();

@@ -25,7 +25,15 @@ public sealed class ProbeHost : IAsyncDisposable
     public IStreamProvider Streams => _host.Services.GetRequiredKeyedService<IStreamProvider>("Kafka");
 
     public static async Task<ProbeHost> StartAsync(
-        string servers, string topic, Probe? probe = null, Action<KafkaStreamOptions>? configure = null, CounterProbe? counter = null, ProbeHost? join = null)
+        string servers,
+        string topic,
+        Probe? probe = null,
+        Action<KafkaStreamOptions>? configure = null,
+        CounterProbe? counter = null,
+        ProbeHost? join = null,
+        Action<KafkaStreamsBuilder>? streams = null,
+        IReadOnlyDictionary<string, string?>? configuration = null,
+        ILoggerProvider? logs = null)
     {
         probe ??= new Probe();
         var siloPort = FreePorts.Take(2);
@@ -39,13 +47,22 @@ public sealed class ProbeHost : IAsyncDisposable
             ["Orleans:Streaming:Kafka:Topic"] = topic,
             ["Orleans:Streaming:Kafka:CommitInterval"] = "00:00:00.100",
         });
+        builder.Configuration.AddInMemoryCollection(configuration);
+        if (logs is not null)
+        {
+            builder.Logging.AddProvider(logs);
+        }
         // Failing grains are the tests' business here, and Orleans reports each attempt.
         builder.Logging.AddSimpleConsole().SetMinimumLevel(LogLevel.Warning).AddFilter("Orleans", LogLevel.Critical);
         builder.Services.AddSingleton(probe);
         builder.Services.AddSingleton<KafkaDataAdapter, ProbeAdapter>();
         builder.UseOrleans(silo => silo
             .UseLocalhostClustering(siloPort, siloPort + 1, new IPEndPoint(IPAddress.Loopback, join?._siloPort ?? siloPort), topic, topic)
-            .AddKafkaStreams("Kafka", streams => streams.Configure(options => configure?.Invoke(options))));
+            .AddKafkaStreams("Kafka", kafka =>
+            {
+                kafka.Configure(options => configure?.Invoke(options));
+                streams?.Invoke(kafka);
+            }));
         var host = builder.Build();
         counter?.Listen(host.Services);
         await host.StartAsync(TestContext.Current.CancellationToken);

@@ -4,6 +4,7 @@ using Confluent.Kafka;
 using EmoStream.Streaming.Kafka;
 using EmoStream.Streaming.Kafka.Cache;
 using EmoStream.Streaming.Kafka.DeadLetters;
+using EmoStream.Streaming.Kafka.Ownership;
 using EmoStream.Streaming.Kafka.Reading;
 using EmoStream.Testing;
 using EmoStream.Testing.Kafka;
@@ -65,6 +66,7 @@ public sealed class RewindTests(KafkaFixture kafka)
         Assert.Equal([1L, 2, 3, 4], await run.TakeAsync(4));
         Assert.Equal((before.Source, before.Generation + 1, "life 2"), (run.Origin.Source, run.Origin.Generation, run.Origin.Fence));
         Assert.Equal("life 1", before.Fence);
+        Assert.Equal(1, run.Meters.CountOf("emostream.kafka.rewinds"));
         await run.CommittedAsync(1);
         run.Complete(1, 2, 3);
         await positions.Until(4);
@@ -104,6 +106,8 @@ public sealed class RewindTests(KafkaFixture kafka)
 
         Assert.Equal([4L, 5], await run.TakeAsync(2));
         Assert.Equal(2, positions.Claims);
+        Assert.Equal(1, run.Meters.CountOf("emostream.kafka.handovers"));
+        Assert.Equal(["kind", "messaging.destination.partition.id"], run.Meters.TagsOf("emostream.kafka.handovers").Order());
     }
 
     [Fact]
@@ -119,6 +123,45 @@ public sealed class RewindTests(KafkaFixture kafka)
 
         Assert.Equal(2, positions.Offset);
         Assert.Equal(2, run.Committed());
+    }
+
+    [Fact]
+    public async Task Rewind_OnRequest_PositionInTheStoreGoesBackFirstAndForwardAgain()
+    {
+        var positions = new Positions { Offset = 0 };
+        await using var run = await RunAsync(positions, records: 6);
+        run.Start();
+        await run.TakeAsync(6);
+        run.Complete(0, 1, 2, 3);
+        await positions.Until(4);
+
+        Assert.Equal(2, (await run.RewindAsync(2))!.From);
+
+        Assert.Equal(2, positions.Offset);
+        Assert.Equal([2L, 3, 4, 5], await run.TakeAsync(4));
+        run.Complete(2, 3, 4);
+        await positions.Until(5);
+        await run.CommittedAsync(5);
+    }
+
+    [Fact]
+    public async Task Rewind_PositionIsNotNoted_NothingHappens()
+    {
+        var positions = new Positions { Offset = 0 };
+        await using var run = await RunAsync(positions, records: 3);
+        run.Start();
+        await run.TakeAsync(3);
+        run.Complete(0, 1, 2);
+        await positions.Until(3);
+        var origin = run.Origin;
+        positions.Answer = () => throw new TimeoutException();
+
+        Assert.Null(await run.RewindAsync(1));
+
+        positions.Answer = () => KafkaAdvance.Noted;
+        Assert.Equal(1, (await run.RewindAsync(1))!.From);
+        Assert.Equal([1L, 2], await run.TakeAsync(2));
+        Assert.Equal(origin.Generation + 1, run.Origin.Generation);
     }
 
     private async Task<ReaderRun> RunAsync(Positions positions, int records, Action<KafkaStreamOptions>? configure = null)
@@ -159,6 +202,7 @@ public sealed class RewindTests(KafkaFixture kafka)
             _options = options;
             _services = new ServiceCollection().AddMetrics().AddSingleton<StreamingKafkaMetrics>().BuildServiceProvider();
             var metrics = _services.GetRequiredService<StreamingKafkaMetrics>();
+            Meters = new MeterProbe(_services);
             _context = new KafkaStreamContext("Kafka", options, new ProbeAdapter(), metrics, TimeProvider.System, NullLoggerFactory.Instance)
             {
                 DeadLetters = new DeadLetterWriter(options, metrics, TimeProvider.System, NullLogger<DeadLetterWriter>.Instance),
@@ -172,7 +216,12 @@ public sealed class RewindTests(KafkaFixture kafka)
         /// <summary>Of the event that was taken last.</summary>
         public Origin Origin { get; private set; } = null!;
 
+        public MeterProbe Meters { get; }
+
         public void Start() => _reader.Start();
+
+        public Task<RewindOutcome?> RewindAsync(long offset) => _reader.RewindAsync(new(offset, null, null, null))
+            .WaitAsync(Eventually.Timeout, TestContext.Current.CancellationToken);
 
         public async Task<List<long>> TakeAsync(int count)
         {
@@ -222,6 +271,7 @@ public sealed class RewindTests(KafkaFixture kafka)
             {
                 await StopAsync();
             }
+            Meters.Dispose();
             _context.DeadLetters.Dispose();
             _context.Topics.Dispose();
             await _services.DisposeAsync();

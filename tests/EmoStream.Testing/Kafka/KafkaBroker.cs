@@ -40,7 +40,7 @@ public sealed class KafkaBroker : IAsyncDisposable
     }).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
 
     /// <summary>Starts a broker on a new directory (or connects to KAFKA_BOOTSTRAP's) and waits until it serves.</summary>
-    /// <param name="extraProperties">Lines appended to the broker's properties.</param>
+    /// <param name="extraProperties">Lines appended to the broker's properties; {port} and {controller} stand for the ports of its own listeners.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public static async Task<KafkaBroker> StartAsync(string? extraProperties = null, CancellationToken cancellationToken = default)
     {
@@ -77,7 +77,7 @@ public sealed class KafkaBroker : IAsyncDisposable
     public async Task RestartAsync(CancellationToken cancellationToken = default)
     {
         await Started.DisposeAsync();
-        _process = await KafkaDistribution.Found.StartAsync(_directory!, _port, _extraProperties);
+        _process = await KafkaDistribution.Found.StartAsync(_directory!, _port, ExtraProperties);
         await ReadyAsync(cancellationToken);
     }
 
@@ -119,6 +119,9 @@ public sealed class KafkaBroker : IAsyncDisposable
         }
     }
 
+    private string? ExtraProperties => _extraProperties?
+        .Replace("{port}", $"{_port}", StringComparison.Ordinal).Replace("{controller}", $"{_port + 1}", StringComparison.Ordinal);
+
     private ChildProcess Started => _process ?? throw new InvalidOperationException(Unkillable);
 
     private async Task StartOnFreePortAsync(CancellationToken cancellationToken)
@@ -126,7 +129,7 @@ public sealed class KafkaBroker : IAsyncDisposable
         for (var attempt = 1; ; attempt++)
         {
             _port = FreePorts.Take(2);
-            _process = await KafkaDistribution.Found.StartAsync(_directory!, _port, _extraProperties);
+            _process = await KafkaDistribution.Found.StartAsync(_directory!, _port, ExtraProperties);
             try
             {
                 await ReadyAsync(cancellationToken);

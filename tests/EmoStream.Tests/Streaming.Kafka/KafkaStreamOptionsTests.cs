@@ -1,4 +1,9 @@
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Reflection;
+using System.Text.RegularExpressions;
 using EmoStream.Streaming.Kafka;
+using EmoStream.Testing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -89,6 +94,83 @@ public sealed class KafkaStreamOptionsTests
         Assert.Equal(Confluent.Kafka.AutoOffsetReset.Error, consumer.AutoOffsetReset);
         Assert.Equal("u", consumer.SaslUsername);
         Assert.Equal(Confluent.Kafka.Acks.All, KafkaStreamContext.ProducerConfig(options).Acks);
+    }
+
+    [Fact]
+    public void Validation_EveryOptionOutOfRange_NamesIt()
+    {
+        foreach (var property in Settable)
+        {
+            foreach (var bad in BadValues(property))
+            {
+                var options = new KafkaStreamOptions { BootstrapServers = "b:1", Topic = "t", DeadLetterTopic = "d", ParkingTopic = "p", GroupId = "g" };
+                property.SetValue(options, bad);
+                var result = new KafkaStreamOptionsValidator().Validate("Kafka", options);
+                Assert.True(result.Failed, $"{property.Name} = {bad} is taken");
+                Assert.Contains(property.Name, Assert.Single(result.Failures), StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public void Validation_EveryOption_HasARule()
+    {
+        // Any value of these is one, or (the lists) they are checked beside the annotations.
+        string[] free = [nameof(KafkaStreamOptions.CreateTopics), nameof(KafkaStreamOptions.UseAdminRequests)];
+        Assert.Equal(free, Settable.Where(p => !BadValues(p).Any()).Select(p => p.Name));
+        Assert.True(new KafkaStreamOptionsValidator().Validate(
+            "Kafka", new() { BootstrapServers = "b:1", Topic = "t", DeadLetterTopic = "d", ParkingTopic = "p", GroupId = "g" }).Succeeded);
+    }
+
+    [Fact]
+    public async Task Start_BadOption_HostDoesNotStart()
+    {
+        var host = Build([], silo => silo.AddKafkaStreams("Kafka", streams => streams.Configure(o =>
+            (o.BootstrapServers, o.Topic, o.HandoverTimeout) = ("b:1", "t", TimeSpan.FromSeconds(-1)))));
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => host.Host.StartAsync(TestContext.Current.CancellationToken));
+        Assert.Contains(nameof(KafkaStreamOptions.HandoverTimeout), error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Readme_OptionsTable_NamesEveryOptionAndNoOther()
+    {
+        var readme = File.ReadAllText(Checkout.At("src", "EmoStream.Streaming.Kafka", "README.md"));
+        var section = readme[readme.IndexOf("## Options\n", StringComparison.Ordinal)..readme.IndexOf("## Guarantees\n", StringComparison.Ordinal)];
+        var named = section.Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+            .SelectMany(line => Regex.Matches(line.Split('|')[1], "`(\\w+)`").Select(match => match.Groups[1].Value));
+
+        Assert.Equal(typeof(KafkaStreamOptions).GetProperties().Select(p => p.Name).Order(StringComparer.Ordinal), named.Order(StringComparer.Ordinal));
+    }
+
+    private static IEnumerable<PropertyInfo> Settable => typeof(KafkaStreamOptions).GetProperties().Where(p => p.CanWrite);
+
+    /// <summary>By its annotations: one below the range, one above it; nothing, where something is required; what is denied.</summary>
+    private static IEnumerable<object?> BadValues(PropertyInfo property)
+    {
+        if (property.GetCustomAttribute<RequiredAttribute>() is not null)
+        {
+            yield return property.PropertyType == typeof(string) ? " " : null;
+        }
+        foreach (var denied in property.GetCustomAttribute<DeniedValuesAttribute>()?.Values ?? [])
+        {
+            yield return denied;
+        }
+        if (property.GetCustomAttribute<RangeAttribute>() is { } range)
+        {
+            if (property.PropertyType == typeof(TimeSpan))
+            {
+                yield return TimeSpan.Parse((string)range.Minimum, CultureInfo.InvariantCulture) - TimeSpan.FromTicks(1);
+                yield return TimeSpan.Parse((string)range.Maximum, CultureInfo.InvariantCulture) + TimeSpan.FromTicks(1);
+            }
+            else
+            {
+                yield return Convert.ChangeType(Convert.ToInt64(range.Minimum, CultureInfo.InvariantCulture) - 1, property.PropertyType, CultureInfo.InvariantCulture);
+                if (property.PropertyType != typeof(long))
+                {
+                    yield return Convert.ChangeType(Convert.ToInt64(range.Maximum, CultureInfo.InvariantCulture) + 1, property.PropertyType, CultureInfo.InvariantCulture);
+                }
+            }
+        }
     }
 
     private static Started Build(Dictionary<string, string?> configuration, Action<ISiloBuilder>? configure = null)

@@ -1,0 +1,94 @@
+using System.Collections.Concurrent;
+using Confluent.Kafka;
+using EmoStream.Streaming.Kafka.Ownership;
+
+namespace EmoStream.Streaming.Kafka.Reading;
+
+/// <content>Going back because somebody asked for it, see <see cref="KafkaRewind"/>.</content>
+internal sealed partial class PartitionReader
+{
+    private readonly ConcurrentQueue<(RewindTarget Target, TaskCompletionSource<RewindOutcome?> Done)> _rewinds = new();
+    private (StreamId? Stream, long Below)? _again;
+
+    /// <summary>Has the reader's thread go back; null when it could not, and nothing has happened.</summary>
+    public Task<RewindOutcome?> RewindAsync(RewindTarget target)
+    {
+        var done = new TaskCompletionSource<RewindOutcome?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _rewinds.Enqueue((target, done));
+        if (_ended.Task.IsCompleted)
+        {
+            LeaveRewinds();
+        }
+        return done.Task;
+    }
+
+    /// <summary>Nobody reads here any longer: whoever asked finds the next owner.</summary>
+    private void LeaveRewinds()
+    {
+        while (_rewinds.TryDequeue(out var asked))
+        {
+            asked.Done.TrySetResult(null);
+        }
+    }
+
+    private void RewindWhereAsked(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        while (_rewinds.TryDequeue(out var asked))
+        {
+            RewindOutcome? outcome = null;
+            try
+            {
+                outcome = RewindTo(consumer, asked.Target);
+            }
+            finally
+            {
+                asked.Done.TrySetResult(outcome);
+            }
+        }
+    }
+
+    /// <summary>Back, and never forward: what is not done is read again in any case.</summary>
+    private RewindOutcome? RewindTo(IConsumer<byte[]?, byte[]?> consumer, RewindTarget target)
+    {
+        var range = consumer.QueryWatermarkOffsets(_topicPartition, RequestTimeout);
+        if (target.Source is { } source && source != _origin.Source)
+        {
+            return new(-1, $"The token is of {source}, and what is read now is {_origin.Source}: another partition, or the topic was recreated.");
+        }
+        var wanted = target.Offset ?? OffsetAt(consumer, target.Time, range.High);
+        if (wanted < range.Low || wanted > range.High)
+        {
+            return new(-1, $"Offset {wanted} of partition {partition} is not there: Kafka has what lies from {range.Low} up to the end, {range.High}.");
+        }
+        var below = tracker.Watermark ?? range.Low.Value;
+        var from = Math.Max(range.Low.Value, Math.Min(wanted, below));
+        if (context.Positions is { } positions)
+        {
+            // The store first: who takes over in the middle goes on from there.
+            var isNoted = AdvanceAtLast(positions, from);
+            _advancing = null;
+            if (!isNoted)
+            {
+                return null;
+            }
+        }
+        Rewind(consumer, _topicId!, from, range.High, "it was asked to");
+        _again = (target.Stream, below);
+        return new(from, null);
+    }
+
+    private long OffsetAt(IConsumer<byte[]?, byte[]?> consumer, DateTimeOffset? time, Offset high)
+    {
+        var at = new Timestamp(time!.Value.ToUnixTimeMilliseconds(), TimestampType.CreateTime);
+        var found = consumer.OffsetsForTimes([new(_topicPartition, at)], RequestTimeout)[0].Offset;
+        return found.IsSpecial ? high.Value : found.Value;
+    }
+
+    /// <summary>
+    /// Whether a record was done when reading went back, and is nothing that was asked for: of another stream, a letter that
+    /// the dead-letter topic has, something that its parked stream keeps from the grain anyhow.
+    /// </summary>
+    private bool IsDone(long offset, in KafkaDecoded decoded) =>
+        _again is { } again && offset < again.Below
+        && (decoded.Event is null || (again.Stream is { } stream && stream != decoded.StreamId) || parking?.IsParked(decoded.StreamId) == true);
+}
