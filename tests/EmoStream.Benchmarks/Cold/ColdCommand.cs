@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using EmoStream.Benchmarks.Load;
 using EmoStream.Streaming.Kafka;
 using EmoStream.Testing.Kafka;
 using EmoStream.Testing.Processes;
@@ -23,8 +24,8 @@ internal static class ColdCommand
 
     public static Command Create()
     {
-        var events = new Option<int>("--events") { Description = "Records per run, each of a new stream.", DefaultValueFactory = _ => 100_000 };
-        var rounds = new Option<int>("--rounds") { Description = "Runs of each system, interleaved.", DefaultValueFactory = _ => 3 };
+        var events = Bench.Positive("--events", "Records per run, each of a new stream.", 100_000);
+        var rounds = Bench.Positive("--rounds", "Runs of each system, interleaved.", 3);
         var command = new Command("cold", "Events per second where every event opens a new stream, beside direct grain calls. Build with -c Release.") { events, rounds };
         command.SetAction(async (parsed, cancellationToken) =>
         {
