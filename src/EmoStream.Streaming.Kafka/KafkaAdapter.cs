@@ -33,6 +33,7 @@ internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, 
     /// <summary>The agent makes the cache first and the receiver next, anew each time it takes the queue over.</summary>
     public IQueueCache CreateQueueCache(QueueId queueId)
     {
+        context.Agents?.AddCurrent();
         var partition = KafkaQueueMapper.Partition(queueId);
         var tracker = new OffsetTracker(context.Options.CacheRecords, context.Options.CacheBytes);
         var cache = new PartitionCache(context, partition, tracker);
