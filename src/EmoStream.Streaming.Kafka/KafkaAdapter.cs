@@ -17,6 +17,10 @@ namespace EmoStream.Streaming.Kafka;
 /// </remarks>
 internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, IQueueAdapterCache, IDisposable
 {
+    // Longer than a client takes to close that has a broker; one without must not hold up the host's end for long.
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<int, PartitionReceiver> _receivers = new();
     private readonly ConcurrentDictionary<int, (OffsetTracker Tracker, PartitionCache Cache)> _taken = new();
     private readonly Lazy<IProducer<byte[], byte[]>> _producer = new(() =>
         new ProducerBuilder<byte[], byte[]>(KafkaStreamContext.ProducerConfig(context.Options)).SetLogHandler((_, _) => { }).Build());
@@ -30,6 +34,7 @@ internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, 
     /// <summary>The agent makes the cache first and the receiver next, anew each time it takes the queue over.</summary>
     public IQueueCache CreateQueueCache(QueueId queueId)
     {
+        context.Agents?.AddCurrent();
         var partition = KafkaQueueMapper.Partition(queueId);
         var tracker = new OffsetTracker(context.Options.CacheRecords, context.Options.CacheBytes);
         var cache = new PartitionCache(context, partition, tracker);
@@ -41,7 +46,7 @@ internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, 
     {
         var partition = KafkaQueueMapper.Partition(queueId);
         return _taken.TryRemove(partition, out var taken)
-            ? new PartitionReceiver(context, partition, taken.Tracker, taken.Cache)
+            ? _receivers[partition] = new PartitionReceiver(context, partition, taken.Tracker, taken.Cache)
             : throw new InvalidOperationException($"The cache of partition {partition} was not created before its receiver.");
     }
 
@@ -70,8 +75,10 @@ internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, 
         await Task.WhenAll(acknowledgements);
     }
 
+    /// <summary>Ends readers that nobody has stopped: a host may be disposed of without a stop, or its stop may have been cut short.</summary>
     public void Dispose()
     {
+        Task.WaitAll([.. _receivers.Values.Select(receiver => receiver.AbandonAsync())], CloseTimeout);
         if (_producer.IsValueCreated)
         {
             _producer.Value.Dispose();

@@ -79,6 +79,7 @@ internal sealed class KafkaAdapterFactory(KafkaStreamContext context, bool reads
             DeadLetters = new DeadLetterWriter(options, metrics, time, loggers.CreateLogger<DeadLetterWriter>()),
             Topics = new KafkaTopics(options, time, loggers.CreateLogger<KafkaTopics>()),
             Positions = services.GetKeyedService<KafkaPositionStore>(name),
+            Agents = reads ? services.GetRequiredService<PullingAgents>() : null,
             Holders = reads ? services.GetRequiredService<PartitionHolders>() : null,
         };
     }

@@ -26,6 +26,9 @@ internal sealed record KafkaStreamContext(
     /// <summary>Who reads which partition; null where there is nobody else (a client reads none).</summary>
     public PartitionHolders? Holders { get; init; }
 
+    /// <summary>Who reads here; null where nobody does.</summary>
+    public PullingAgents? Agents { get; init; }
+
     public DeliveryHealth Health { get; } = new();
 
     /// <summary>

@@ -3,6 +3,8 @@ using EmoStream.Benchmarks.Cold;
 using EmoStream.Benchmarks.Inference;
 using EmoStream.Benchmarks.Load;
 using EmoStream.Benchmarks.Peers;
+using EmoStream.Benchmarks.Poison;
+using EmoStream.Benchmarks.Takeover;
 using EmoStream.Benchmarks.Timeline;
 
 var timeline = new Command("timeline", "Commits per second on redis-server and Garnet, beside plain pipelined commands.");
@@ -14,17 +16,22 @@ var threads = new Option<int>("--threads") { Description = "Threads of the model
 var inference = new Command("inference", "Milliseconds and bytes per scored utterance, one by one and in batches.") { bundle, file, threads };
 inference.SetAction(parsed => ScoringBenchmark.Run(parsed.GetValue(bundle)!, parsed.GetValue(file)!, parsed.GetValue(threads)));
 
-// `load` and `peers` start the systems under test as processes of this same program: `silo`, `bare`, `peer`.
+// `load`, `peers`, `takeover` and `poison` start the systems under test as processes of this same program: `silo`, `bare`, `peer`.
 var root = new RootCommand("EmoStream's benchmarks: always beside a baseline in the same run.")
 {
     LoadCommand.Create(),
     PeersCommand.Create(),
     ProfileCommand.Create(),
     ColdCommand.Create(),
+    TakeoverCommand.Create(),
+    PoisonCommand.Create(),
     timeline,
     inference,
     SiloRole.Create(),
     BareRole.Create(),
     PeerRole.Create(),
 };
-return await root.Parse(args).InvokeAsync();
+var parsed = root.Parse(args);
+// The silo's host hears SIGTERM itself. System.CommandLine would hold the signal back from it for two seconds, then end the process.
+var isSilo = parsed.CommandResult.Command.Name is SiloRole.Name or PeerRole.Name;
+return await parsed.InvokeAsync(isSilo ? new() { ProcessTerminationTimeout = null } : new());

@@ -115,8 +115,6 @@ public sealed class KafkaStreamsBuilder
             // paused, which it does whenever streams are delivered to for the first time.
             options.GetQueueMsgsTimerPeriod = TimeSpan.FromMilliseconds(5);
             // One attempt: DeliveryBackoff pauses longer than this, and then the cursor decides when the events come again.
-            // Short also because the agent waits in one for a new stream's grain to activate and reads nothing for the whole
-            // partition meanwhile: a grain that cannot activate must not stop the others.
             options.MaxEventDeliveryTime = DeliveryBackoff.Round;
             // The cursor batches by itself, so that a failure concerns exactly what was delivered together.
             options.BatchContainerBatchSize = 1;

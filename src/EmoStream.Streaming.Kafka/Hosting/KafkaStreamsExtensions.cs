@@ -24,7 +24,8 @@ public static class KafkaStreamsExtensions
         {
             KafkaStreamsBuilder.AddShared(builder.Services, name);
             KafkaStreamsBuilder.AddOwnership(builder.Services, name);
-            builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IOutgoingGrainCallFilter, DeliveryOutcomeFilter>());
+            builder.Services.TryAddSingleton<PullingAgents>();
+            builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IOutgoingGrainCallFilter, DeliveryFilter>());
             KafkaStreamsBuilder.AddSilo(new SiloPersistentStreamConfigurator(
                 name, services => services(builder.Services), KafkaAdapterFactory.CreateForSilo));
         }

@@ -43,6 +43,7 @@ internal sealed partial class PartitionReader(
     private long _high = -1;
     private long _movedAt = context.Time.GetTimestamp();
     private TimeSpan _pause = FirstPause;
+    private volatile bool _abandoned;
 
     public int Partition => partition;
 
@@ -99,6 +100,19 @@ internal sealed partial class PartitionReader(
         context.Metrics.Untrack(this);
     }
 
+    /// <summary>
+    /// Ends reading without another commit: the host is disposed of, and whatever the reader needs may be gone already.
+    /// </summary>
+    /// <returns>Done when the client is closed and the thread at its end.</returns>
+    public Task AbandonAsync()
+    {
+        _abandoned = true;
+        _stop.Cancel();
+        _close.Cancel();
+        context.Metrics.Untrack(this);
+        return _ended.Task;
+    }
+
     private async Task DeadLettersUnderWayAsync()
     {
         await _readingEnded.Task;
@@ -118,6 +132,10 @@ internal sealed partial class PartitionReader(
                 catch (OperationCanceledException) when (_stop.IsCancellationRequested)
                 {
                     // While it waited for its position.
+                }
+                catch (Exception) when (_abandoned)
+                {
+                    // What it used is disposed of.
                 }
                 catch (SupersededException)
                 {
@@ -202,7 +220,10 @@ internal sealed partial class PartitionReader(
         }
         _readingEnded.TrySetResult();
         _close.Token.WaitHandle.WaitOne();
-        Commit(consumer);
+        if (!_abandoned)
+        {
+            Commit(consumer);
+        }
         consumer.Close();
     }
 

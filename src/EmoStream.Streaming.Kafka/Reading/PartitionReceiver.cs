@@ -13,7 +13,8 @@ internal sealed class PartitionReceiver(KafkaStreamContext context, int partitio
 {
     private readonly Channel<IBatchContainer> _channel =
         Channel.CreateUnbounded<IBatchContainer>(new() { SingleReader = true, SingleWriter = true });
-    private PartitionReader? _reader;
+    private volatile PartitionReader? _reader;
+    private volatile bool _abandoned;
     private long _announced = context.Time.GetTimestamp();
 
     /// <summary>Returns at once: the reader's thread connects, and tries again until it can.</summary>
@@ -21,7 +22,8 @@ internal sealed class PartitionReceiver(KafkaStreamContext context, int partitio
     {
         _reader = new PartitionReader(context, partition, tracker, _channel.Writer, cache.Parking);
         _reader.Start();
-        return Task.CompletedTask;
+        // The host may be disposed of at this moment.
+        return _abandoned ? _reader.AbandonAsync() : Task.CompletedTask;
     }
 
     public Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount) => GetQueueMessagesAsync(maxCount, CancellationToken.None);
@@ -88,5 +90,13 @@ internal sealed class PartitionReceiver(KafkaStreamContext context, int partitio
         {
             await reader.StopAsync(timeout);
         }
+    }
+
+    /// <summary>The host is disposed of, with or without a shutdown before: no thread may stay behind.</summary>
+    public Task AbandonAsync()
+    {
+        _abandoned = true;
+        cache.Parking.Stop();
+        return _reader?.AbandonAsync() ?? Task.CompletedTask;
     }
 }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
+using EmoStream.Benchmarks.Load;
 using EmoStream.Streaming.Kafka;
 using EmoStream.Testing.Kafka;
 using EmoStream.Testing.Processes;
@@ -19,12 +19,13 @@ namespace EmoStream.Benchmarks.Cold;
 internal static class ColdCommand
 {
     private const int Partitions = 8;
-    private const int Warm = 5_000;
+    // Enough for the code to be compiled as it is in a silo that has run for a while.
+    private const int Warm = 20_000;
 
     public static Command Create()
     {
-        var events = new Option<int>("--events") { Description = "Records per run, each of a new stream.", DefaultValueFactory = _ => 100_000 };
-        var rounds = new Option<int>("--rounds") { Description = "Runs of each system, interleaved.", DefaultValueFactory = _ => 3 };
+        var events = Bench.Positive("--events", "Records per run, each of a new stream.", 100_000);
+        var rounds = Bench.Positive("--rounds", "Runs of each system, interleaved.", 3);
         var command = new Command("cold", "Events per second where every event opens a new stream, beside direct grain calls. Build with -c Release.") { events, rounds };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -35,18 +36,21 @@ internal static class ColdCommand
             }
 
             await using var kafka = await KafkaBroker.StartAsync(cancellationToken: cancellationToken);
-            var table = new Table().AddColumns("system", "round", "events/s");
+            var table = new Table().AddColumns("round", "Kafka streams, events/s", "grain calls, events/s", "ratio");
             for (var round = 0; round < parsed.GetValue(rounds); round++)
             {
+                var perSecond = new Dictionary<bool, double>();
                 // The order alternates: neither system always runs on the warmer machine.
                 foreach (var streams in round % 2 == 0 ? (bool[])[true, false] : [false, true])
                 {
                     var topic = $"cold-{round}-{(streams ? "streams" : "calls")}";
                     await kafka.CreateTopicAsync(topic, Partitions);
                     await kafka.CreateTopicAsync(topic + ".dlq", 1);
-                    var perSecond = await RunAsync(kafka.BootstrapServers, topic, parsed.GetValue(events), streams, cancellationToken);
-                    table.AddRow(streams ? "Kafka streams" : "grain calls", $"{round + 1}", perSecond.ToString("F0", CultureInfo.InvariantCulture));
+                    perSecond[streams] = await RunAsync(kafka.BootstrapServers, topic, parsed.GetValue(events), streams, cancellationToken);
+                    await Console.Error.WriteLineAsync($"round {round + 1}: {(streams ? "Kafka streams" : "grain calls")} {Bench.Text(perSecond[streams], 0)}/s");
                 }
+
+                table.AddRow($"{round + 1}", Bench.Text(perSecond[true], 0), Bench.Text(perSecond[false], 0), Bench.Text(perSecond[true] / perSecond[false], 2));
             }
 
             AnsiConsole.Write(table);

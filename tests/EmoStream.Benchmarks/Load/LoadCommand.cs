@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using EmoStream.Testing;
 using EmoStream.Testing.Kafka;
-using EmoStream.Testing.Redis;
 using Spectre.Console;
 
 namespace EmoStream.Benchmarks.Load;
@@ -17,33 +16,20 @@ internal static class LoadCommand
     {
         var scorer = new Option<string>("--scorer") { Description = "null: the stream alone; model: the bundle.", DefaultValueFactory = _ => Roles.Null };
         scorer.AcceptOnlyFromAmong(Roles.Null, Roles.Model);
-        var utterances = new Option<int>("--utterances") { Description = "Utterances per run.", DefaultValueFactory = _ => 100_000 };
-        var conversations = new Option<int>("--conversations") { Description = "Conversations they are spread over.", DefaultValueFactory = _ => 2_000 };
+        var utterances = Bench.Positive("--utterances", "Utterances per run.", 100_000);
+        var conversations = Bench.Positive("--conversations", "Conversations they are spread over.", 2_000);
         var rate = new Option<int>("--rate") { Description = "Utterances per second; 0: as fast as possible.", DefaultValueFactory = _ => 0 };
-        var rounds = new Option<int>("--rounds") { Description = "Runs of each system, interleaved.", DefaultValueFactory = _ => 3 };
+        var rounds = Bench.Positive("--rounds", "Runs of each system, interleaved.", 3);
         var seed = new Option<int>("--seed") { Description = "Seed of the workload.", DefaultValueFactory = _ => 1 };
         var bundle = new Option<string>("--bundle") { Description = "Bundle for --scorer model.", DefaultValueFactory = _ => Checkout.At("infra", "models", "meld") };
         var json = new Option<bool>("--json") { Description = "Results as JSON lines." };
-        foreach (var positive in (Option<int>[])[utterances, conversations, rounds])
-        {
-            positive.Validators.Add(result =>
-            {
-                if (result.GetValueOrDefault<int>() < 1) result.AddError($"{positive.Name} must be at least 1.");
-            });
-        }
-
         var command = new Command("load", "Throughput, latency and memory end to end, beside a bare loop in the same run. Build with -c Release.")
         {
             scorer, utterances, conversations, rate, rounds, seed, bundle, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            if ((KafkaBroker.Unavailable ?? (RedisServer.Executable is null ? "redis-server is not on PATH" : null)) is { } missing)
-            {
-                await Console.Error.WriteLineAsync($"load needs a real Kafka and redis-server: {missing}");
-                return 1;
-            }
-
+            if (!await Bench.HasServersAsync("load")) return 1;
             var settings = new TrialSettings(
                 "", parsed.GetValue(scorer)!, parsed.GetValue(bundle)!, parsed.GetValue(utterances), parsed.GetValue(conversations), parsed.GetValue(rate), parsed.GetValue(seed));
             var results = await RunAsync(settings, parsed.GetValue(rounds), parsed.GetValue(json), cancellationToken);
@@ -56,7 +42,7 @@ internal static class LoadCommand
     private static async Task<List<TrialResult>> RunAsync(TrialSettings settings, int rounds, bool json, CancellationToken cancellationToken)
     {
         await using var kafka = await KafkaBroker.StartAsync(cancellationToken: cancellationToken);
-        await using var redis = await RedisServer.StartAsync("everysec", null, "--client-output-buffer-limit", "pubsub 0 0 0");
+        await using var redis = await Bench.StartRedisAsync();
         var logs = Directory.CreateTempSubdirectory("emostream-load-");
         var results = new List<TrialResult>();
         for (var round = 0; round < rounds; round++)

@@ -29,7 +29,8 @@ internal static class Sender
         {
             due[i] = rate > 0 ? start + (long)((double)i / rate * Stopwatch.Frequency) : Stopwatch.GetTimestamp();
             var wait = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due[i]);
-            if (wait > TimeSpan.Zero && cancellationToken.WaitHandle.WaitOne(wait)) break;
+            // Whole milliseconds: rounded up, because what is sent before it is due would look faster than it is.
+            if (wait > TimeSpan.Zero && cancellationToken.WaitHandle.WaitOne((int)Math.Ceiling(wait.TotalMilliseconds))) break;
             producer.Produce(
                 topic,
                 new() { Key = workload.Keys[workload.ConversationOf[i]], Value = workload.Values[i] },

@@ -10,7 +10,7 @@ internal static class SiloRole
 
     public static Command Create()
     {
-        var command = new Command(Name, "The silo under test; started by `load`.") { Hidden = true };
+        var command = new Command(Name, "The silo under test; started by `load`, `takeover` and `poison`.") { Hidden = true };
         command.SetAction((_, _) => TestSilo.RunAsync(Environment.GetEnvironmentVariable(Roles.Scorer) == Roles.Null));
         return command;
     }

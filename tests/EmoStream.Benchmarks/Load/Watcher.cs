@@ -14,7 +14,7 @@ internal sealed class Watcher
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _left;
 
-    private Watcher(Workload workload, string prefix)
+    private Watcher(Workload workload, string prefix, int? except)
     {
         _prefix = prefix + "-";
         _utterances = new int[workload.Keys.Length][];
@@ -22,6 +22,9 @@ internal sealed class Watcher
         _visibleAt = new long[workload.Values.Length];
         _left = workload.Values.Length;
         foreach (var group in Enumerable.Range(0, _left).GroupBy(i => workload.ConversationOf[i])) _utterances[group.Key] = [.. group];
+        if (except is not { } poisoned) return;
+        _left -= _utterances[poisoned].Length;
+        _utterances[poisoned] = [];
     }
 
     /// <summary>Stopwatch ticks at which each utterance's entry was announced.</summary>
@@ -29,9 +32,13 @@ internal sealed class Watcher
 
     public int Left => Volatile.Read(ref _left);
 
-    public static async Task<Watcher> StartAsync(IConnectionMultiplexer redis, Workload workload, string prefix)
+    /// <param name="redis">Where the entries become visible.</param>
+    /// <param name="workload">What will be sent.</param>
+    /// <param name="prefix">Of its conversations.</param>
+    /// <param name="except">A conversation that is not watched.</param>
+    public static async Task<Watcher> StartAsync(IConnectionMultiplexer redis, Workload workload, string prefix, int? except = null)
     {
-        var watcher = new Watcher(workload, prefix);
+        var watcher = new Watcher(workload, prefix, except);
         var queue = await redis.GetSubscriber().SubscribeAsync(RedisChannel.Pattern("emostream:*:changes"));
         queue.OnMessage(m => watcher.See((string)m.Channel!, (long)m.Message));
         return watcher;

@@ -12,13 +12,15 @@ namespace EmoStream.Benchmarks.Peers;
 /// </summary>
 internal static class PeerRole
 {
+    public const string Name = "peer";
+
     public static Command Create()
     {
         var kafka = new Argument<string>("bootstrap") { Description = "Kafka's bootstrap servers." };
         var redis = new Argument<string>("redis") { Description = "Redis as host:port." };
         var topic = new Argument<string>("topic") { Description = "Topic of utterances." };
         var directory = new Argument<string>("directory") { Description = "For state on disk; EmoStream has none.", DefaultValueFactory = _ => "" };
-        var command = new Command("peer", "The silo under test; started by the peers' run.sh.") { kafka, redis, topic, directory };
+        var command = new Command(Name, "The silo under test; started by the peers' run.sh.") { kafka, redis, topic, directory };
         command.Hidden = true;
         command.SetAction((parsed, _) => TestSilo.RunAsync(nullScore: true, new()
         {

@@ -70,6 +70,34 @@ public abstract partial class KafkaStreamTests
         await CommittedAsync(servers, topic, 0, 22);
     }
 
+    /// <summary>The wait is shorter than Orleans' own for an answer, after which an agent that waits reads on, too.</summary>
+    [Fact]
+    public async Task Delivery_GrainTakesLongToActivate_OthersOfThePartitionAreReadMeanwhile()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var (activating, release) = (new TaskCompletionSource(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var probe = new Probe
+        {
+            Activating = stream =>
+            {
+                if (stream != "slow") return Task.CompletedTask;
+                activating.TrySetResult();
+                return release.Task;
+            },
+        };
+        await using var host = await HostAsync(servers, topic, probe);
+        using var producer = Producer(servers);
+        Send(producer, topic, "slow", "1");
+        await activating.Task.WaitAsync(Eventually.Timeout, TestContext.Current.CancellationToken);
+
+        Send(producer, topic, "other", "2");
+        await probe.Until(p => p.Count == 1).WaitAsync(TimeSpan.FromSeconds(15), TestContext.Current.CancellationToken);
+
+        Assert.Equal(["2"], probe.ValuesOf("other"));
+        release.SetResult();
+        await probe.Until(p => p.Count == 2);
+    }
+
     [Fact]
     public async Task Delivery_GrainCannotActivate_OthersOfThePartitionGoOn()
     {
