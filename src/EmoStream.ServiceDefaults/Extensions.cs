@@ -47,27 +47,28 @@ public static class Extensions
     private static void AddTelemetry(IHostApplicationBuilder builder)
     {
         builder.Services.AddLogPrivacy();
+
+        // Always: a trace that comes with a request goes on into Kafka, whoever exports it there.
+        var telemetry = builder.Services.AddOpenTelemetry().WithTracing(tracing => tracing
+            // Probes come every few seconds and say nothing about the work.
+            .AddAspNetCoreInstrumentation(http => http.Filter = context =>
+                !context.Request.Path.StartsWithSegments(HealthPath) && !context.Request.Path.StartsWithSegments(AlivePath))
+            .AddHttpClientInstrumentation()
+            .AddProcessor(new TracePrivacy()));
+
+        // The rest only where somebody reads it: every delivery and every commit makes spans and measurements.
+        if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"])) return;
+
         // Without scopes: ASP.NET Core's carry RequestPath, and with it the conversation id.
         builder.Logging.AddOpenTelemetry(logging => logging.IncludeFormattedMessage = true);
-
-        var telemetry = builder.Services.AddOpenTelemetry()
+        telemetry
+            // Not Microsoft.Orleans.*: its spans name grains, and a conversation's grain is named by its id.
+            .WithTracing(tracing => tracing.AddSource("EmoStream.*"))
             .WithMetrics(metrics => metrics
                 .AddMeter("EmoStream.*", "Microsoft.Orleans")
                 .AddAspNetCoreInstrumentation()
                 .AddHttpClientInstrumentation()
                 .AddRuntimeInstrumentation())
-            .WithTracing(tracing => tracing
-                // Not Microsoft.Orleans.*: its spans name grains, and a conversation's grain is named by its id.
-                .AddSource("EmoStream.*")
-                // Probes come every few seconds and say nothing about the work.
-                .AddAspNetCoreInstrumentation(http => http.Filter = context =>
-                    !context.Request.Path.StartsWithSegments(HealthPath) && !context.Request.Path.StartsWithSegments(AlivePath))
-                .AddHttpClientInstrumentation()
-                .AddProcessor(new TracePrivacy()));
-
-        if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
-        {
-            telemetry.UseOtlpExporter();
-        }
+            .UseOtlpExporter();
     }
 }

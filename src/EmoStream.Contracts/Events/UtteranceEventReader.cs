@@ -19,15 +19,16 @@ public static class UtteranceEventReader
     /// <param name="payload">The record's value.</param>
     /// <param name="contentType">Media type, parameters allowed; null means JSON.</param>
     /// <param name="error">Why the payload is not a valid event; null when it is.</param>
+    /// <param name="receivedAt">What becomes <see cref="UtteranceEvent.ReceivedAt"/>.</param>
     /// <returns>The event, or null.</returns>
-    public static UtteranceEvent? TryRead(ReadOnlySpan<byte> payload, string? contentType, out string? error)
+    public static UtteranceEvent? TryRead(ReadOnlySpan<byte> payload, string? contentType, out string? error, DateTimeOffset? receivedAt = null)
     {
-        var e = Parse(payload, contentType, out error);
+        var e = Parse(payload, contentType, receivedAt, out error);
         error ??= UtteranceEventValidator.Validate(e!);
         return error is null ? e : null;
     }
 
-    private static UtteranceEvent? Parse(ReadOnlySpan<byte> payload, string? contentType, out string? error)
+    private static UtteranceEvent? Parse(ReadOnlySpan<byte> payload, string? contentType, DateTimeOffset? receivedAt, out string? error)
     {
         error = null;
         var mediaType = (contentType ?? Json).AsSpan();
@@ -37,14 +38,15 @@ public static class UtteranceEventReader
         {
             if (mediaType.Equals(Protobuf, StringComparison.OrdinalIgnoreCase) || mediaType.Equals("application/protobuf", StringComparison.OrdinalIgnoreCase))
             {
-                return UtteranceEventProtobuf.Read(payload, out error);
+                return UtteranceEventProtobuf.Read(payload, out error) is { } read ? read with { ReceivedAt = receivedAt } : null;
             }
 
             if (mediaType.Equals(Json, StringComparison.OrdinalIgnoreCase) || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase))
             {
+                if (PlainEventReader.TryRead(payload, receivedAt) is { } plain) return plain;
                 var e = JsonSerializer.Deserialize(payload, ContractsJson.Default.UtteranceEvent);
                 error = e is null ? "not-an-event: the payload is JSON null" : null;
-                return e;
+                return e is null ? null : e with { ReceivedAt = receivedAt };
             }
 
             error = "unknown-content-type: expected application/json or application/x-protobuf";

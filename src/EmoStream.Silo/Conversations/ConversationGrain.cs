@@ -23,6 +23,7 @@ namespace EmoStream.Silo.Conversations;
 internal sealed partial class ConversationGrain(
     TimelineStore store,
     PolicyGate policy,
+    WorkLimit limit,
     Serializer serializer,
     TimeProvider timeProvider,
     SiloMetrics metrics,
@@ -38,6 +39,7 @@ internal sealed partial class ConversationGrain(
 
     public async Task OnNextAsync(IList<SequentialItem<UtteranceEvent>> items)
     {
+        await limit.EnterAsync(items.Count);
         using var span = KafkaTracing.StartProcess();
         try
         {
@@ -52,6 +54,10 @@ internal sealed partial class ConversationGrain(
             // What is in memory may be ahead of Redis. The provider delivers again, to an activation that reads Redis.
             DeactivateOnIdle();
             throw;
+        }
+        finally
+        {
+            limit.Leave(items.Count);
         }
     }
 

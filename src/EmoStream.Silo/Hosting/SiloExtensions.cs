@@ -25,6 +25,7 @@ public static partial class SiloExtensions
         builder.Services.AddOptions<SiloOptions>().BindConfiguration(SiloOptions.Section).ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<SiloOptions>, SiloOptionsValidator>();
         builder.Services.AddSingleton<SiloMetrics>();
+        builder.Services.AddSingleton<WorkLimit>();
         builder.Services.AddSingleton(LoadPolicy);
 
         // Orleans takes every section below Orleans:Streaming for a provider and wants to know its kind.

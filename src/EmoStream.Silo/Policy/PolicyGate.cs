@@ -52,7 +52,11 @@ internal sealed class PolicyGate
         var slash = e.ConversationId.IndexOf('/', StringComparison.Ordinal);
         var tenant = slash < 0 ? "" : e.ConversationId[..slash];
         var role = e.Speaker?.Role ?? "participant";
-        if (_decisions.TryGetValue((tenant, role), out var known)) return known;
+        return _decisions.TryGetValue((tenant, role), out var known) ? known : Decide(tenant, role);
+    }
+
+    private PolicyDecision Decide(string tenant, string role)
+    {
         var decision = new PolicyDecision(_decisionId, _policy.Rules
             .Where(r => (r.Tenants?.Contains(tenant) ?? true) && (r.Roles?.Contains(role) ?? true))
             .SelectMany(r => r.Modalities)

@@ -58,6 +58,45 @@ public sealed class UtteranceEventReaderTests
         Assert.StartsWith(expected, error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s","role":"host","displayName":"A\u00e9"},"startMs":1,"endMs":2,"text":"h\"i \u263a"}""")]
+    [InlineData("""{ "text" : "x" , "speaker":{"role":"host","id":"s"},"kind":"utterance","utteranceId":"u","conversationId":"c" }""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s","role":null},"text":"x"}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s","more":[1]},"text":"x"}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s","id":"t"},"text":"x"}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","kind":"utterance","speaker":{"id":"s"},"text":"x"}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s"},"text":"x","text":"y"}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s"},"startMs":1,"startMs":2,"text":"x"}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":null,"text":"x"}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s"},"endMs":"5","text":"x"}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s"},"endMs":5e0,"text":"x"}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s"},"text":"x"} {}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s"},"text":"x",}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s"},"text":"x" """)]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s"},"text":["x"]}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"Utterance","speaker":{"id":"s"},"text":"x"}""")]
+    [InlineData("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s"},"text":"\udc00"}""")]
+    public void PlainEventReader_AnyJson_ReadsWhatTheSerializerReadsOrLeavesItToThat(string json)
+    {
+        var bytes = Encoding.UTF8.GetBytes(json);
+        var plain = PlainEventReader.TryRead(bytes, receivedAt: null);
+        UtteranceEvent? expected = null;
+        try
+        {
+            expected = JsonSerializer.Deserialize(bytes, ContractsJson.Default.UtteranceEvent);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            Assert.Null(plain);
+        }
+
+        if (plain is not null) Assert.Equal(expected, plain);
+    }
+
+    [Fact]
+    public void PlainEventReader_PlainUtterance_NeedsNoSerializer() =>
+        Assert.NotNull(PlainEventReader.TryRead("""{"conversationId":"c","utteranceId":"u","kind":"utterance","speaker":{"id":"s","role":"host"},"startMs":1,"endMs":2,"text":"x"}"""u8, receivedAt: null));
+
     [Fact]
     public void TryRead_BadJson_NeverQuotesThePayload()
     {
