@@ -43,8 +43,8 @@ internal sealed partial class ConversationGrain(
         using var span = KafkaTracing.StartProcess();
         try
         {
-            // Not on activation: the pulling agent reads nothing else of the partition while a grain activates. What was read in
-            // another life of Redis may not be there any longer: events would pass for repeats that are not.
+            // With an event, which knows the life of Redis it was read under. What was read in another one may not be there any
+            // longer: events would pass for repeats that are not.
             var fence = ((KafkaSequenceToken)items[0].Token).Fence;
             if (_conversation is null || _fence != fence) (_conversation, _fence) = (await OpenAsync(fence), fence);
             await TakeAsync(_conversation, items);
