@@ -39,8 +39,8 @@ internal sealed partial class ConversationGrain(
 
     public async Task OnNextAsync(IList<SequentialItem<UtteranceEvent>> items)
     {
-        await limit.EnterAsync(items.Count);
         using var span = KafkaTracing.StartProcess();
+        var hasPlace = await limit.EnterAsync();
         try
         {
             // With an event, which knows the life of Redis it was read under. What was read in another one may not be there any
@@ -57,7 +57,7 @@ internal sealed partial class ConversationGrain(
         }
         finally
         {
-            limit.Leave(items.Count);
+            if (hasPlace) limit.Leave();
         }
     }
 

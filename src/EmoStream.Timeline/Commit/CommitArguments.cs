@@ -23,10 +23,10 @@ internal static class CommitArguments
         values[4] = commit.Offset;
         values[5] = commit.Grain;
         values[6] = channel;
-        values[7] = values[8] = values[12] = entries.Count * 2;
-        values[9] = commit.Rows.Count * 2;
-        values[10] = commit.DroppedRows.Count;
-        values[11] = commit.Speakers.Count * 2;
+        values[7] = values[8] = values[9] = entries.Count * 2;
+        values[10] = commit.Rows.Count * 2;
+        values[11] = commit.DroppedRows.Count;
+        values[12] = commit.Speakers.Count * 2;
 
         var json = Serialize(commit);
         var at = Header;
@@ -34,6 +34,12 @@ internal static class CommitArguments
         {
             values[at++] = entries[i].UtteranceId;
             values[at++] = json[i];
+        }
+
+        foreach (var entry in entries)
+        {
+            values[at++] = entry.Sequence;
+            values[at++] = entry.UtteranceId;
         }
 
         foreach (var entry in entries)
@@ -57,12 +63,6 @@ internal static class CommitArguments
         {
             values[at++] = commit.Speakers[i].SpeakerId;
             values[at++] = json[entries.Count + i];
-        }
-
-        foreach (var entry in entries)
-        {
-            values[at++] = entry.Sequence;
-            values[at++] = entry.UtteranceId;
         }
 
         return values;

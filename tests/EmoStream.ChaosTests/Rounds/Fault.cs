@@ -5,10 +5,15 @@ using StackExchange.Redis;
 
 namespace EmoStream.ChaosTests.Rounds;
 
-/// <summary>One thing that goes wrong, and is right again when it has run.</summary>
-/// <param name="Target">What it breaks; a round breaks nothing twice at a time.</param>
-internal abstract record Fault(string Target)
+/// <summary>
+/// One thing that goes wrong, and is right again when it has run. One that did not go wrong (nobody there to kill, nothing lost
+/// by a restore) throws: a round without its fault shows nothing.
+/// </summary>
+/// <param name="Targets">What it breaks; a round breaks nothing twice at a time.</param>
+internal abstract record Fault(params string[] Targets)
 {
+    private const string Marker = "chaos:marker";
+
     /// <summary>Which fault.</summary>
     public string Kind => GetType().Name;
 
@@ -17,6 +22,20 @@ internal abstract record Fault(string Target)
 
     /// <summary>Only what a fault says of itself: <c>KillSilo { Silo = 1, Away = 2.2 }</c>.</summary>
     protected virtual bool PrintMembers(StringBuilder builder) => false;
+
+    /// <summary>A write that Redis acknowledges and is to lose.</summary>
+    protected static async Task MarkAsync(World world, Guid mark)
+    {
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(world.Redis.ConnectionString);
+        await redis.GetDatabase().StringSetAsync(Marker, mark.ToString());
+    }
+
+    /// <summary>Requires that it is lost.</summary>
+    protected static async Task AssertLostAsync(World world, Guid mark)
+    {
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(world.Redis.ConnectionString);
+        if (await redis.GetDatabase().StringGetAsync(Marker) == mark.ToString()) throw new InvalidOperationException("Redis still has what it was to lose.");
+    }
 
     /// <summary>A disturbance lasts by the clock: that is what it is.</summary>
     protected static Task Last(double seconds, CancellationToken cancellationToken) => Task.Delay(TimeSpan.FromSeconds(seconds), TimeProvider.System, cancellationToken);
@@ -27,7 +46,7 @@ internal sealed record KillSilo(int Silo, double Away) : Fault($"silo {Silo}")
 {
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
-        await world.Silo(Silo)!.KillAsync();
+        await (await world.AliveAsync(Silo)).KillAsync();
         world.Forget(Silo);
         await Last(Away, cancellationToken);
         await world.StartSiloAsync(Silo);
@@ -39,7 +58,7 @@ internal sealed record StopSilo(int Silo) : Fault($"silo {Silo}")
 {
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
-        if (await world.Silo(Silo)!.StopAsync() is var status and not 0) throw new InvalidOperationException($"A silo that was asked to stop ended with {status}.\n{world.Tail()}");
+        if (await (await world.AliveAsync(Silo)).StopAsync() is var status and not 0) throw new InvalidOperationException($"A silo that was asked to stop ended with {status}.\n{world.Tail()}");
         world.Forget(Silo);
         await world.StartSiloAsync(Silo);
     }
@@ -48,26 +67,31 @@ internal sealed record StopSilo(int Silo) : Fault($"silo {Silo}")
 /// <summary>SIGSTOP, longer than the others wait before they declare it dead, then SIGCONT: it wakes up amid what it was writing.</summary>
 internal sealed record FreezeSilo(int Silo, double Seconds) : Fault($"silo {Silo}")
 {
+    private const double SecondsToLearn = 8;
+
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
-        world.Silo(Silo)!.Freeze();
+        var silo = await world.AliveAsync(Silo);
+        silo.Freeze();
         await Last(Seconds, cancellationToken);
-        world.Silo(Silo)!.Thaw();
+        silo.Thaw();
+        // It learns that it counts as dead, and ends; one that was not declared dead goes on.
+        await Task.WhenAny(silo.EndedAsync(), Last(SecondsToLearn, cancellationToken));
     }
 }
 
 /// <summary>One silo more, then one fewer: partitions and conversations move twice.</summary>
-internal sealed record Rebalance(int Silo, int Events) : Fault($"silo {Silo}")
+internal sealed record Rebalance(int Silo, int Events) : Fault($"silo {Silo}", "the spare silo")
 {
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
-        await world.StartSiloAsync(World.SiloCount);
+        var spare = await world.AliveAsync(World.SiloCount);
         await world.Traffic.AfterAsync(Events).WaitAsync(cancellationToken);
-        await world.Silo(Silo)!.StopAsync();
+        await (await world.AliveAsync(Silo)).StopAsync();
         world.Forget(Silo);
         await world.Traffic.AfterAsync(Events).WaitAsync(cancellationToken);
         await world.StartSiloAsync(Silo);
-        await world.Silo(World.SiloCount)!.StopAsync();
+        await spare.StopAsync();
         world.Forget(World.SiloCount);
     }
 }
@@ -100,8 +124,11 @@ internal sealed record RestoreRedis(double Age) : Fault("Redis")
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
         using var copy = await AppendOnlyCopy.TakeAsync(world.Redis);
+        var mark = Guid.NewGuid();
         await Last(Age, cancellationToken);
+        await MarkAsync(world, mark);
         await copy.RestoreAsync();
+        await AssertLostAsync(world, mark);
     }
 }
 
@@ -119,9 +146,12 @@ internal sealed record FailOverRedis(double Lag) : Fault("Redis")
             async _ => (await server.InfoRawAsync("replication"))?.Contains("master_link_status:up", StringComparison.Ordinal) == true, () => "the replica is in step");
         await server.ExecuteAsync("REPLICAOF", "127.0.0.1", "1");
         await Last(Lag, cancellationToken);
+        var mark = Guid.NewGuid();
+        await MarkAsync(world, mark);
         await world.Redis.KillAsync();
         await server.ExecuteAsync("REPLICAOF", "NO", "ONE");
         await world.FailOverTo(replica);
+        await AssertLostAsync(world, mark);
     }
 }
 

@@ -50,44 +50,61 @@ internal static class RoundsCommand
             return 2;
         }
 
-        var (results, started, whole) = (new List<RoundResult>(), Stopwatch.GetTimestamp(), true);
-        for (var number = first; number < first + rounds;)
+        var (results, failures, started) = (new List<RoundResult>(), 0, Stopwatch.GetTimestamp());
+        try
         {
-            await using var world = await World.StartAsync(unchecked((seed * 31) + number), cancellationToken);
-            for (var i = 0; i < RoundsPerWorld && number < first + rounds; i++, number++)
+            for (var number = first; number < first + rounds;)
             {
-                var schedule = Schedule.Of(seed, number);
-                await Console.Error.WriteLineAsync($"round {number}, {Stopwatch.GetElapsedTime(started):hh\\:mm\\:ss}: {schedule}");
-                var result = await Round.RunAsync(world, schedule, cancellationToken);
-                results.Add(result);
-                await Console.Out.WriteLineAsync(Json(seed, result));
-                if (!result.Report.IsClean)
+                await using var world = await World.StartAsync(seed, cancellationToken);
+                for (var i = 0; i < RoundsPerWorld && number < first + rounds; i++)
                 {
-                    await Console.Error.WriteLineAsync($"round {number} of seed {seed}: {result.Report}\n{world.Tail()}");
-                    number++;
-                    break; // what is broken stays broken: the next rounds need a new world
+                    world.IsBroken = true;
+                    await RunAsync(world, Schedule.Of(seed, number++), started, results, cancellationToken);
+                    if (world.IsBroken) break; // what is broken stays broken: the next rounds need a new world
                 }
 
-                await world.HealAsync();
-            }
+                if (!world.IsBroken && await world.EndAsync(cancellationToken) is { } complaint)
+                {
+                    await Console.Error.WriteLineAsync($"the world of round {number - 1}: {complaint}");
+                    world.IsBroken = true;
+                }
 
-            if (await world.EndAsync(cancellationToken) is { } complaint)
-            {
-                await Console.Error.WriteLineAsync($"The world of round {number - 1}: {complaint}");
-                whole = false;
+                if (world.IsBroken) failures++;
             }
         }
+        finally
+        {
+            Summarise(results, failures);
+        }
 
-        Summarise(results);
-        return whole && results.TrueForAll(r => r.Report.IsClean) ? 0 : 1;
+        return failures == 0 ? 0 : 1;
     }
 
-    private static string Json(int seed, RoundResult result) => JsonSerializer.Serialize(new
+    private static async Task RunAsync(World world, Schedule schedule, long started, List<RoundResult> results, CancellationToken cancellationToken)
     {
-        seed,
+        await Console.Error.WriteLineAsync($"round {schedule.Number}, {Stopwatch.GetElapsedTime(started):hh\\:mm\\:ss}: {schedule}");
+        try
+        {
+            var result = await Round.RunAsync(world, schedule, cancellationToken);
+            results.Add(result);
+            await Console.Out.WriteLineAsync(Json(result));
+            world.IsBroken = !result.Report.IsClean;
+            if (!world.IsBroken) await world.HealAsync();
+            else await Console.Error.WriteLineAsync($"round {schedule.Number}: {result.Report}\n{world.Tail()}");
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            world.IsBroken = true;
+            await Console.Error.WriteLineAsync($"round {schedule.Number} did not come to its end: {e}\n{world.Tail()}");
+        }
+    }
+
+    private static string Json(RoundResult result) => JsonSerializer.Serialize(new
+    {
         round = result.Schedule.Number,
         faults = result.Schedule.Faults.Select(f => f.Fault.ToString()),
         sent = result.Sent,
+        disturbedS = Math.Round(result.Disturbed.TotalSeconds, 2),
         recoveryS = Math.Round(result.Recovery.TotalSeconds, 2),
         lost = result.Report.Lost.Count,
         doubled = result.Report.Doubled.Count,
@@ -96,20 +113,21 @@ internal static class RoundsCommand
         extra = result.Report.Extra.Count,
     });
 
-    private static void Summarise(List<RoundResult> results)
+    private static void Summarise(List<RoundResult> results, int failures)
     {
-        var table = new Table().AddColumns("fault", "times", "longest recovery, alone", "longest recovery, with others");
+        var table = new Table().AddColumns("fault", "times", "longest from the strike until whole, alone", "longest from the repair until whole, alone", "the same, with others");
         foreach (var kind in results.SelectMany(r => r.Schedule.Faults.Select(f => (f.Fault.Kind, Result: r))).GroupBy(f => f.Kind, f => f.Result).OrderBy(k => k.Key, StringComparer.Ordinal))
         {
-            table.AddRow(kind.Key, $"{kind.Count()}", Longest(kind.Where(r => r.Schedule.Faults.Count == 1)), Longest(kind.Where(r => r.Schedule.Faults.Count > 1)));
+            var (alone, others) = (kind.Where(r => r.Schedule.Faults.Count == 1), kind.Where(r => r.Schedule.Faults.Count > 1));
+            table.AddRow(kind.Key, $"{kind.Count()}", Longest(alone.Select(r => r.Disturbed)), Longest(alone.Select(r => r.Recovery)), Longest(others.Select(r => r.Recovery)));
         }
 
         AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(Console.Error) }).Write(table);
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{results.Count} rounds, {results.Sum(r => r.Schedule.Faults.Count)} faults, {results.Sum(r => r.Sent)} events: lost {results.Sum(r => r.Report.Lost.Count)}, doubled {results.Sum(r => r.Report.Doubled.Count)}, reordered {results.Sum(r => r.Report.Reordered.Count)}, wrong {results.Sum(r => r.Report.Wrong.Count)}, extra {results.Sum(r => r.Report.Extra.Count)}"));
+            $"{results.Count} rounds, {results.Sum(r => r.Schedule.Faults.Count)} faults, {results.Sum(r => r.Sent)} events: lost {results.Sum(r => r.Report.Lost.Count)}, doubled {results.Sum(r => r.Report.Doubled.Count)}, reordered {results.Sum(r => r.Report.Reordered.Count)}, wrong {results.Sum(r => r.Report.Wrong.Count)}, extra {results.Sum(r => r.Report.Extra.Count)}; worlds given up: {failures}"));
 
-        static string Longest(IEnumerable<RoundResult> results) =>
-            results.Select(r => r.Recovery).DefaultIfEmpty().Max() is var longest && longest > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $"{longest.TotalSeconds:F1} s") : "";
+        static string Longest(IEnumerable<TimeSpan> times) =>
+            times.DefaultIfEmpty().Max() is var longest && longest > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $"{longest.TotalSeconds:F1} s") : "";
     }
 }

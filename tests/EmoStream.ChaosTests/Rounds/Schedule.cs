@@ -30,14 +30,14 @@ internal sealed record Schedule(int Number, IReadOnlyList<(int After, Fault Faul
     /// <summary>The round of a seed: every kind comes as often as any other, one to three at a time.</summary>
     public static Schedule Of(int seed, int number)
     {
-        var random = new Random(HashCode(seed, number));
+        var random = RandomOf(seed, number);
         var faults = new List<(int, Fault)>();
         var count = random.Next(10) switch { < 5 => 1, < 8 => 2, _ => 3 };
         // The first of a round takes turns, so that every kind is met; the others are drawn.
         for (var maker = number - 1; faults.Count < count; maker = random.Next(Makers.Length))
         {
             var fault = Makers[maker % Makers.Length](random);
-            if (!faults.Exists(f => f.Item2.Target == fault.Target)) faults.Add((random.Next(LatestStart), fault));
+            if (!faults.Exists(f => f.Item2.Targets.Intersect(fault.Targets).Any())) faults.Add((random.Next(LatestStart), fault));
         }
 
         return new(number, faults);
@@ -46,7 +46,8 @@ internal sealed record Schedule(int Number, IReadOnlyList<(int After, Fault Faul
     /// <summary>What it does, in a line.</summary>
     public override string ToString() => string.Join(" + ", Faults.Select(f => $"{f.Fault} at {f.After}"));
 
-    private static int HashCode(int seed, int number) => unchecked((seed * 1_000_003) + number);
+    /// <summary>The chance of one round: the same whichever rounds came before it.</summary>
+    public static Random RandomOf(int seed, int number) => new(unchecked((seed * 1_000_003) + number));
 
     private static int Silo(Random random) => random.Next(World.SiloCount);
 

@@ -7,9 +7,9 @@ namespace EmoStream.ChaosTests.Rounds;
 /// <summary>
 /// Meetings that go on while the world breaks: new conversations each round, and some that are held all the time. Half of
 /// them are revised and retracted by their speech recognition; producers repeat themselves. What is said follows from the
-/// seed alone.
+/// seed and the round's number; how much of it, from how long the faults take.
 /// </summary>
-internal sealed class Traffic(UtteranceProducer producer, Random random)
+internal sealed class Traffic(UtteranceProducer producer, int seed)
 {
     /// <summary>How every conversation's id begins.</summary>
     public const string IdPrefix = "talk-";
@@ -23,11 +23,13 @@ internal sealed class Traffic(UtteranceProducer producer, Random random)
 
     private readonly Transcript _transcript = new();
     private readonly Dictionary<string, List<UtteranceEvent>> _said = [];
-    private readonly List<UtteranceEvent> _utterances = [];
+    private readonly List<UtteranceEvent> _sent = [];
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Task> _underWay = [];
     private readonly List<(long Count, TaskCompletionSource Reached)> _waiting = [];
     private readonly Lock _lock = new();
     private string[] _open = [];
+    private Random _random = new(seed);
     private long _acknowledged;
 
     /// <summary>All that was sent.</summary>
@@ -40,18 +42,23 @@ internal sealed class Traffic(UtteranceProducer producer, Random random)
     public long Acknowledged => Interlocked.Read(ref _acknowledged);
 
     /// <summary>Opens the conversations of a round.</summary>
-    public void Begin(int round) => _open =
-    [
-        .. Enumerable.Range(0, NewConversations).Select(c => $"{IdPrefix}{round}-{c}"),
-        .. Enumerable.Range(0, StandingConversations).Select(c => $"{IdPrefix}standing-{c}"),
-    ];
+    public void Begin(int round)
+    {
+        _random = Schedule.RandomOf(seed, -round);
+        _open =
+        [
+            .. Enumerable.Range(0, NewConversations).Select(c => $"{IdPrefix}{round}-{c}"),
+            .. Enumerable.Range(0, StandingConversations).Select(c => $"{IdPrefix}standing-{c}"),
+        ];
+    }
 
-    /// <summary>Speaks until told to stop; returns when Kafka has it all.</summary>
+    /// <summary>Speaks until told to stop; returns when Kafka has it all, and fails as soon as it refuses something.</summary>
     public async Task SpeakAsync(Task stop, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(Tick, TimeProvider.System);
         while (!stop.IsCompleted && await timer.WaitForNextTickAsync(cancellationToken))
         {
+            if (_failed.Task.IsFaulted) await _failed.Task;
             for (var i = 0; i < PerSecond * Tick.TotalSeconds; i++) Send(Next(), cancellationToken);
         }
 
@@ -60,12 +67,15 @@ internal sealed class Traffic(UtteranceProducer producer, Random random)
         foreach (var conversation in _open.Where(_said.ContainsKey)) Ledger.Expect(_transcript.Scored(conversation));
     }
 
-    /// <summary>A producer that does not know what has arrived: the latest utterances again, all of them.</summary>
+    /// <summary>A producer that does not know what has arrived: the latest events again, revisions and retractions among them.</summary>
     public void Repeat(int count, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
-            foreach (var e in _utterances.TakeLast(count).ToList()) Send(e, cancellationToken);
+            // What left the window is scored by other rules, which a transcript does not know.
+            var again = _sent.TakeLast(count).Where(e => e.Kind == UtteranceKind.Utterance || IsRecent(e)).ToList();
+            if (again.Count == 0) throw new InvalidOperationException("Nothing was said that could be said again.");
+            foreach (var e in again) Send(e, cancellationToken);
         }
     }
 
@@ -86,13 +96,23 @@ internal sealed class Traffic(UtteranceProducer producer, Random random)
         {
             Ledger.Sent(e);
             _transcript.Sent(e);
+            _sent.Add(e);
             _underWay.Add(SendAsync(e, cancellationToken));
         }
     }
 
     private async Task SendAsync(UtteranceEvent e, CancellationToken cancellationToken)
     {
-        await producer.ProduceAsync(e, cancellationToken);
+        try
+        {
+            await producer.ProduceAsync(e, cancellationToken);
+        }
+        catch (Exception failure)
+        {
+            _failed.TrySetException(failure);
+            throw;
+        }
+
         var acknowledged = Interlocked.Increment(ref _acknowledged);
         lock (_lock)
         {
@@ -103,13 +123,13 @@ internal sealed class Traffic(UtteranceProducer producer, Random random)
 
     private UtteranceEvent Next()
     {
-        var conversation = _open[random.Next(_open.Length)];
+        var conversation = _open[_random.Next(_open.Length)];
         lock (_lock)
         {
             if (!_said.TryGetValue(conversation, out var said)) _said.Add(conversation, said = []);
             // Every other conversation stays plain: there the number of changes is exact, and a doubled one shows.
             var isRevised = said.Count > 0 && conversation[^1] % 2 == 0;
-            return random.Next(100) switch
+            return _random.Next(100) switch
             {
                 < 6 when isRevised => Revise(said),
                 < 9 when isRevised => said[Pick(said)] with { Kind = UtteranceKind.Retraction, Text = null, Speaker = null, StartMs = null, EndMs = null },
@@ -125,19 +145,20 @@ internal sealed class Traffic(UtteranceProducer producer, Random random)
         {
             ConversationId = conversation,
             UtteranceId = $"u{said.Count}",
-            Speaker = new($"s{random.Next(4)}", "participant"),
+            Speaker = new($"s{_random.Next(4)}", "participant"),
             StartMs = said.Count * 3000L,
             EndMs = (said.Count * 3000L) + 2500,
             Text = Text(),
         };
         said.Add(e);
-        _utterances.Add(e);
         return e;
     }
 
     private UtteranceEvent Revise(List<UtteranceEvent> said) => said[Pick(said)] with { Kind = UtteranceKind.Revision, Text = Text() };
 
-    private int Pick(List<UtteranceEvent> said) => said.Count - 1 - random.Next(Math.Min(Recent, said.Count));
+    private bool IsRecent(UtteranceEvent e) => _said[e.ConversationId].FindLastIndex(said => said.UtteranceId == e.UtteranceId) >= _said[e.ConversationId].Count - Recent;
 
-    private string Text() => string.Join(' ', Enumerable.Range(0, random.Next(3, 12)).Select(_ => Words[random.Next(Words.Length)]));
+    private int Pick(List<UtteranceEvent> said) => said.Count - 1 - _random.Next(Math.Min(Recent, said.Count));
+
+    private string Text() => string.Join(' ', Enumerable.Range(0, _random.Next(3, 12)).Select(_ => Words[_random.Next(Words.Length)]));
 }

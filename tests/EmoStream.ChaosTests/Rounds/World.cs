@@ -51,7 +51,7 @@ internal sealed class World : IAsyncDisposable
             QueueCapacity = 1_000_000,
             DeliveryTimeout = TimeSpan.FromMinutes(10),
         }));
-        Traffic = new Traffic(_producer, new Random(seed));
+        Traffic = new Traffic(_producer, seed);
     }
 
     /// <summary>Why there can be no world here; null where there can.</summary>
@@ -87,8 +87,13 @@ internal sealed class World : IAsyncDisposable
         return world;
     }
 
-    /// <summary>A silo; null while it is away.</summary>
-    public ServiceProcess? Silo(int index) => _silos[index];
+    /// <summary>The silo in a place, started if need be: one may have ended since it was declared dead.</summary>
+    public async Task<ServiceProcess> AliveAsync(int index)
+    {
+        if (_silos[index] is { HasExited: true }) Forget(index);
+        await StartSiloAsync(index);
+        return _silos[index]!;
+    }
 
     /// <summary>Starts a silo in a place, as often as it takes: an orchestrator restarts what does not get up while others are down.</summary>
     public async Task StartSiloAsync(int index)
@@ -115,13 +120,7 @@ internal sealed class World : IAsyncDisposable
         KafkaLine.Restore();
         RedisLine.Restore();
         RedisLine.Latency = TimeSpan.Zero;
-        for (var i = 0; i < SiloCount; i++)
-        {
-            // One that was declared dead while it was frozen ends by itself.
-            if (_silos[i] is { HasExited: true }) _silos[i] = null;
-        }
-
-        await Task.WhenAll(Enumerable.Range(0, SiloCount).Select(StartSiloAsync));
+        await Task.WhenAll(Enumerable.Range(0, SiloCount).Select(AliveAsync));
     }
 
     /// <summary>Tells every silo that lives how long its model takes.</summary>
@@ -130,8 +129,9 @@ internal sealed class World : IAsyncDisposable
         try
         {
             using var response = await Http.PostAsync(new Uri(silo.Address, $"test/scorer?delayMs={delayMs}"), null, cancellationToken);
+            response.EnsureSuccessStatusCode();
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        catch (Exception e) when (e is HttpRequestException { StatusCode: null } or TaskCanceledException)
         {
             // Dead or frozen. A new one is as fast as ever.
         }
@@ -184,29 +184,50 @@ internal sealed class World : IAsyncDisposable
         using var progress = new KafkaProgress(Kafka.BootstrapServers, Group, _cluster.UtterancesTopic, Partitions);
         using var letters = new KafkaProgress(Kafka.BootstrapServers, Group, _cluster.DeadLetterTopic, 1);
         var (produced, committed) = (0L, -1L);
-        await Eventually.TrueAsync(
-            async _ => ((produced, committed) = await progress.ReadAsync()).produced == committed, () => $"{committed} of {produced} records are committed", Patience);
+        try
+        {
+            await Eventually.TrueAsync(async _ => ((produced, committed) = await progress.ReadAsync()).produced == committed, () => "", Patience);
+        }
+        catch (TimeoutException)
+        {
+            return $"{committed} of {produced} records are committed";
+        }
+
         if ((await letters.ReadAsync()).Produced is var dead and not 0) return $"{dead} dead letters";
         if (_cluster.LogLines().FirstOrDefault(line => line.Contains(Traffic.IdPrefix, StringComparison.Ordinal)) is { } told) return $"a log line names a conversation: {told}";
 
         await using var redis = await ConnectionMultiplexer.ConnectAsync(Redis.ConnectionString);
         await using var reader = new TimelineReader(redis, TimeProvider.System);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(Patience);
         foreach (var conversation in Traffic.Ledger.Conversations)
         {
-            if (await reader.ReadAsync(conversation) is not { } timeline) return $"{conversation} has no timeline";
-            var left = timeline.Entries.ToDictionary(entry => entry.UtteranceId, entry => entry.Change);
-            var latest = 0L;
-            await foreach (var entry in reader.FollowAsync(conversation, 0, cancellationToken))
-            {
-                if (entry.Change <= latest || !left.Remove(entry.UtteranceId, out var change) || change != entry.Change) return $"{conversation}: the feed is not the timeline at change {entry.Change}";
-                latest = entry.Change;
-                if (left.Count == 0) break;
-            }
-
-            if (latest != timeline.Change) return $"{conversation}: the feed ends at change {latest}, the timeline at {timeline.Change}";
+            if (await ComplainOfFeedAsync(reader, conversation, patience.Token) is { } complaint) return $"{conversation}: {complaint}";
         }
 
         return null;
+    }
+
+    private static async Task<string?> ComplainOfFeedAsync(TimelineReader reader, string conversation, CancellationToken cancellationToken)
+    {
+        if (await reader.ReadAsync(conversation) is not { } timeline) return "no timeline";
+        var left = timeline.Entries.ToDictionary(entry => entry.UtteranceId, entry => entry.Change);
+        var latest = 0L;
+        try
+        {
+            await foreach (var entry in reader.FollowAsync(conversation, 0, cancellationToken))
+            {
+                if (entry.Change <= latest || !left.Remove(entry.UtteranceId, out var change) || change != entry.Change) return $"the feed is not the timeline at change {entry.Change}";
+                latest = entry.Change;
+                if (latest >= timeline.Change) break;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return $"the feed ends at change {latest}, the timeline at {timeline.Change}";
+        }
+
+        return left.Count == 0 ? null : $"{left.Count} entries are not in the feed";
     }
 
     /// <summary>The ends of the silos' logs.</summary>

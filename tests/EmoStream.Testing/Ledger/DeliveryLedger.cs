@@ -91,9 +91,24 @@ public sealed class DeliveryLedger
         }
 
         CompareOrder(id, conversation, seen, report);
+        if (timeline?.Speakers is { Count: > 0 } speakers) CompareSpeakers(id, conversation, speakers, report);
         if (timeline is not null && timeline.Change > conversation.MostChanges)
         {
             report.Doubled.Add(new(id, $"{timeline.Change} changes where {conversation.MostChanges} are explained"));
+        }
+    }
+
+    /// <summary>Aggregates add up, so an event that was applied twice shows in them even where its entry was only written over.</summary>
+    private static void CompareSpeakers(string id, Conversation conversation, IReadOnlyList<SpeakerAggregate> speakers, DeliveryReport report)
+    {
+        var expected = conversation.Expected.Values.Where(e => !e.Retracted).ToLookup(e => e.SpeakerId);
+        foreach (var speaker in speakers)
+        {
+            var (utterances, ms) = (expected[speaker.SpeakerId].Count(), expected[speaker.SpeakerId].Sum(e => e.Ms));
+            if ((speaker.Utterances, speaker.SpeakingMs) != (utterances, ms))
+            {
+                report.Wrong.Add((new(id, speaker.SpeakerId), $"counts {speaker.Utterances} utterances of {speaker.SpeakingMs} ms instead of {utterances} of {ms} ms"));
+            }
         }
     }
 
@@ -149,11 +164,11 @@ public sealed class DeliveryLedger
             switch (sent.Kind)
             {
                 case UtteranceKind.Utterance or UtteranceKind.Revision when known is null:
-                    Expected.Add(sent.UtteranceId, new Expectation(Expected.Count, sent.Text, Retracted: false));
+                    Expected.Add(sent.UtteranceId, new Expectation(Expected.Count, sent.Text, Retracted: false, sent.Speaker?.Id ?? "", (sent.EndMs - sent.StartMs) ?? 0));
                     MostChanges++;
                     break;
                 case UtteranceKind.Revision when known is { Retracted: false }:
-                    Expected[sent.UtteranceId] = known with { Text = sent.Text };
+                    Expected[sent.UtteranceId] = known with { Text = sent.Text, SpeakerId = sent.Speaker?.Id ?? "", Ms = (sent.EndMs - sent.StartMs) ?? 0 };
                     MostChanges += Expected.Count;
                     break;
                 case UtteranceKind.Retraction when known is { Retracted: false }:
@@ -166,5 +181,5 @@ public sealed class DeliveryLedger
         }
     }
 
-    private sealed record Expectation(int Position, string? Text, bool Retracted);
+    private sealed record Expectation(int Position, string? Text, bool Retracted, string SpeakerId, long Ms);
 }

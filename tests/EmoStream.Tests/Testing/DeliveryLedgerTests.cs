@@ -106,6 +106,19 @@ public sealed class DeliveryLedgerTests
         ledger.Compare([Timeline(Entry("u1", 0, joy: 0.900005f))]).AssertClean();
     }
 
+    [Fact]
+    public void Compare_SpeakerCountedTwice_IsWrong()
+    {
+        var ledger = new DeliveryLedger();
+        ledger.Sent(Event("u1", UtteranceKind.Utterance) with { Speaker = new("s1"), StartMs = 0, EndMs = 500 });
+        ledger.Sent(Event("u2", UtteranceKind.Utterance) with { Speaker = new("s1"), StartMs = 500, EndMs = 700 });
+        ledger.Sent(Event("u2", UtteranceKind.Retraction));
+        var timeline = Timeline(Entry("u1", 0), Entry("u2", 1) with { Status = EntryStatus.Retracted, Label = null });
+
+        ledger.Compare([timeline with { Speakers = [new() { SpeakerId = "s1", Utterances = 1, SpeakingMs = 500 }] }]).AssertClean();
+        Assert.Single(ledger.Compare([timeline with { Speakers = [new() { SpeakerId = "s1", Utterances = 2, SpeakingMs = 700 }] }]).Wrong);
+    }
+
     private static DeliveryLedger Ledger(params string[] utterances)
     {
         var ledger = new DeliveryLedger();

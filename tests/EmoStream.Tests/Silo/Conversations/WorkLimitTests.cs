@@ -5,38 +5,29 @@ namespace EmoStream.Tests.Silo.Conversations;
 public sealed class WorkLimitTests
 {
     [Fact]
-    public async Task EnterAsync_BeyondTheLimit_WaitsInOrderUntilThereIsRoom()
+    public async Task EnterAsync_AllPlacesTaken_WaitsUntilOneIsGivenBack()
     {
-        var limit = new WorkLimit();
-        var under = limit.EnterAsync(WorkLimit.Utterances - 1);
-        var second = limit.EnterAsync(2);
-        var third = limit.EnterAsync(1); // would fit, but is not next
+        using var limit = await FullAsync();
+        var next = limit.EnterAsync();
+        Assert.False(next.IsCompleted);
 
-        Assert.True(under.IsCompleted);
-        Assert.False(second.IsCompleted);
-        Assert.False(third.IsCompleted);
+        limit.Leave();
 
-        limit.Leave(WorkLimit.Utterances - 1);
-
-        await second;
-        await third;
+        Assert.True(await next);
     }
 
     [Fact]
-    public async Task EnterAsync_MoreThanTheLimit_WaitsForAllOfItAndLeavesAllOfIt()
+    public async Task EnterAsync_NoPlaceIsEverGivenBack_GoesOnWithoutOne()
+    {
+        using var limit = await FullAsync();
+
+        Assert.False(await limit.EnterAsync());
+    }
+
+    private static async Task<WorkLimit> FullAsync()
     {
         var limit = new WorkLimit();
-        await limit.EnterAsync(1);
-        var all = limit.EnterAsync(WorkLimit.Utterances * 3);
-
-        Assert.False(all.IsCompleted);
-
-        limit.Leave(1);
-        await all;
-        var next = limit.EnterAsync(WorkLimit.Utterances);
-        Assert.False(next.IsCompleted);
-
-        limit.Leave(WorkLimit.Utterances * 3);
-        await next;
+        for (var i = 0; i < WorkLimit.Batches; i++) Assert.True(await limit.EnterAsync());
+        return limit;
     }
 }
