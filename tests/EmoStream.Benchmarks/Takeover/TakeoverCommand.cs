@@ -39,8 +39,11 @@ internal static class TakeoverCommand
             if (!await Bench.HasServersAsync("takeover")) return 1;
             var settings = new TakeoverSettings(
                 parsed.GetValue(silos), parsed.GetValue(conversations), parsed.GetValue(rate), parsed.GetValue(warm), parsed.GetValue(seconds), parsed.GetValue(seed));
-            Report(await RunAsync(settings, parsed.GetValue(modes)!, parsed.GetValue(rounds), cancellationToken));
-            return 0;
+            var results = await RunAsync(settings, parsed.GetValue(modes)!, parsed.GetValue(rounds), cancellationToken);
+            Report(results);
+            if (results.TrueForAll(r => r.IsAsPromised)) return 0;
+            await Console.Error.WriteLineAsync("Not as promised: all go on 10 s after a kill, and 2 s after a stop that repeats no more than one batch.");
+            return 1;
         });
         return command;
     }

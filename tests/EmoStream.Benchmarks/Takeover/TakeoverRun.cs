@@ -18,7 +18,18 @@ internal sealed record TakeoverSettings(int Silos, int Conversations, int Rate, 
 /// <param name="Redelivered">Events that the readers of the other silos delivered again.</param>
 /// <param name="Duplicates">Events that conversations on the other silos were given and had taken before.</param>
 internal sealed record TakeoverResult(
-    string Mode, int Round, double P50Ms, double P99Ms, double LongestStallS, double AllGoOnS, double? ExitS, long Redelivered, long Duplicates);
+    string Mode, int Round, double P50Ms, double P99Ms, double LongestStallS, double AllGoOnS, double? ExitS, long Redelivered, long Duplicates)
+{
+    private const int LargestBatch = 256;
+
+    /// <summary>Within what operators may rely on, on any machine that can carry the load.</summary>
+    public bool IsAsPromised => Mode switch
+    {
+        TakeoverRun.Kill => AllGoOnS <= 10,
+        TakeoverRun.Term => AllGoOnS <= 2 && Redelivered <= LargestBatch,
+        _ => true,
+    };
+}
 
 /// <summary>One load during which one silo goes.</summary>
 internal sealed class TakeoverRun(Bench bench, TakeoverSettings settings)
