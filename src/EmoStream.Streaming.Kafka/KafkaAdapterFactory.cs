@@ -15,6 +15,9 @@ internal sealed class KafkaAdapterFactory(KafkaStreamContext context, bool reads
     private KafkaQueueMapper? _mapper;
     private ITimer? _growth;
 
+    /// <summary>The topic's number of partitions when it was counted last; null before the provider has started.</summary>
+    public int? Partitions => _mapper?.Count;
+
     public static KafkaAdapterFactory CreateForSilo(IServiceProvider services, string name) => new(Context(services, name, reads: true), reads: true);
 
     public static KafkaAdapterFactory CreateForClient(IServiceProvider services, string name) => new(Context(services, name, reads: false), reads: false);

@@ -19,6 +19,8 @@ internal sealed class KafkaQueueMapper : IConsistentRingStreamQueueMapper
     /// <summary>Raised when partitions were added to the topic.</summary>
     public event Action? Grown;
 
+    public int Count => _queues.Length;
+
     public static int Partition(QueueId queue) => (int)queue.GetNumericId();
 
     /// <summary>Takes over the topic's number of partitions, which never falls. Queues that were there stay what they were.</summary>

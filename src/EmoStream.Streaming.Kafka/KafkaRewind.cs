@@ -18,36 +18,39 @@ public sealed class KafkaRewind
 
     private readonly string _provider;
     private readonly PartitionHolders _holders;
+    private readonly Func<int?> _partitions;
     private readonly TimeProvider _time;
 
-    internal KafkaRewind(string provider, PartitionHolders holders, TimeProvider time) => (_provider, _holders, _time) = (provider, holders, time);
+    internal KafkaRewind(string provider, PartitionHolders holders, Func<int?> partitions, TimeProvider time) =>
+        (_provider, _holders, _partitions, _time) = (provider, holders, partitions, time);
 
     /// <summary>All streams of a partition get everything again from an offset on.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="offset">The offset; Kafka must still have it.</param>
-    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <param name="cancellationToken">Stops waiting; what was asked for may still be done within ten seconds.</param>
     /// <returns>The offset that is read next: the one asked for, or an earlier one that is not done.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">Kafka has deleted the record, or the offset lies beyond the end.</exception>
-    /// <exception cref="TimeoutException">No silo that reads the partition did it in time; it may still happen.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such partition, Kafka has deleted the record, or the offset lies beyond the end.</exception>
+    /// <exception cref="TimeoutException">No silo that reads the partition did it within 30 seconds; it may still be done within ten.</exception>
     public Task<long> PartitionAsync(int partition, long offset, CancellationToken cancellationToken = default) =>
         RewindAsync(partition, new(offset, null, null, null), nameof(offset), cancellationToken);
 
     /// <summary>All streams of a partition get everything again from a time on, by the records' timestamps.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="time">The time of the first record; one before everything that Kafka has is the beginning.</param>
-    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <param name="cancellationToken">Stops waiting; what was asked for may still be done within ten seconds.</param>
     /// <returns>The offset that is read next: the one at that time, or an earlier one that is not done.</returns>
-    /// <exception cref="TimeoutException">No silo that reads the partition did it in time; it may still happen.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such partition.</exception>
+    /// <exception cref="TimeoutException">No silo that reads the partition did it within 30 seconds; it may still be done within ten.</exception>
     public Task<long> PartitionAsync(int partition, DateTimeOffset time, CancellationToken cancellationToken = default) =>
         RewindAsync(partition, new(null, time, null, null), nameof(time), cancellationToken);
 
     /// <summary>One stream gets its events again, from one that it had. A grain may ask this for itself, also in its <c>OnNextAsync</c>.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="token">The token of the first event.</param>
-    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <param name="cancellationToken">Stops waiting; what was asked for may still be done within ten seconds.</param>
     /// <returns>The offset that is read next.</returns>
     /// <exception cref="ArgumentOutOfRangeException">Kafka has deleted the record, or the topic is not the one that the token is of.</exception>
-    /// <exception cref="TimeoutException">No silo that reads the partition did it in time; it may still happen.</exception>
+    /// <exception cref="TimeoutException">No silo that reads the partition did it within 30 seconds; it may still be done within ten.</exception>
     public Task<long> StreamAsync(StreamId stream, KafkaSequenceToken token, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(token);
@@ -59,6 +62,10 @@ public sealed class KafkaRewind
     private async Task<long> RewindAsync(int partition, RewindTarget target, string parameter, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(partition);
+        if (_partitions() is { } count && partition >= count)
+        {
+            throw new ArgumentOutOfRangeException(target.Source is null ? nameof(partition) : parameter, $"Partition {partition} is not there: the topic has {count}.");
+        }
         using var patience = new CancellationTokenSource(Patience, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         try

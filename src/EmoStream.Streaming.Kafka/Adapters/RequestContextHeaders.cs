@@ -8,7 +8,9 @@ namespace EmoStream.Streaming.Kafka;
 /// <code>
 /// RequestContext["tenant"] = "a"  ─►  header orleans-context-tenant: a  ─►  RequestContext.Get("tenant") in OnNextAsync
 /// </code>
-/// Texts only: what else may stand in a request context has no form that other programs could read or write.
+/// Texts only: what else may stand in a request context has no form that other programs could read or write. What Orleans keeps
+/// there for itself is not the sender's: it differs with every call, so that hardly two events could be delivered together, and a
+/// stranger could meddle with calls by it.
 /// </summary>
 internal static class RequestContextHeaders
 {
@@ -20,7 +22,7 @@ internal static class RequestContextHeaders
         Headers? joined = null;
         foreach (var (key, value) in context ?? [])
         {
-            if (value is string text)
+            if (value is string text && !IsOfOrleans(key))
             {
                 (joined ??= [.. own ?? []]).Add(Prefix + key, Encoding.UTF8.GetBytes(text));
             }
@@ -34,9 +36,10 @@ internal static class RequestContextHeaders
         Dictionary<string, string>? context = null;
         for (var i = 0; i < (headers?.Count ?? 0); i++)
         {
-            if (headers![i] is var header && header.Key.StartsWith(Prefix, StringComparison.Ordinal) && header.GetValueBytes() is { } value)
+            if (headers![i] is var header && header.Key.StartsWith(Prefix, StringComparison.Ordinal)
+                && header.Key[Prefix.Length..] is var key && !IsOfOrleans(key) && header.GetValueBytes() is { } value)
             {
-                (context ??= [])[header.Key[Prefix.Length..]] = Encoding.UTF8.GetString(value);
+                (context ??= [])[key] = Encoding.UTF8.GetString(value);
             }
         }
         return context;
@@ -54,4 +57,11 @@ internal static class RequestContextHeaders
         }
         return context is not null;
     }
+
+    /// <summary>Call chains and the like, and what its activity propagation carries: traces have a way of their own, <see cref="KafkaTracing"/>.</summary>
+    private static bool IsOfOrleans(string key) =>
+        key.StartsWith('#')
+        || key.Equals("traceparent", StringComparison.OrdinalIgnoreCase)
+        || key.Equals("tracestate", StringComparison.OrdinalIgnoreCase)
+        || key.Equals("baggage", StringComparison.OrdinalIgnoreCase);
 }

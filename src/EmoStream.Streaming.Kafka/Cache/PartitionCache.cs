@@ -51,6 +51,7 @@ internal sealed partial class PartitionCache(KafkaStreamContext context, int par
             if (item.Origin.Generation > _generation)
             {
                 StartGeneration(item.Origin.Generation);
+                tracker.TakeUp(item);
             }
             if (!_streams.TryGetValue(item.StreamId, out var queue))
             {

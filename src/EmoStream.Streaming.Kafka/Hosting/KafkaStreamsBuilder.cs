@@ -97,7 +97,10 @@ public sealed class KafkaStreamsBuilder
     internal static void AddOwnership(IServiceCollection services, string name)
     {
         services.AddKeyedSingleton(name, (host, _) => new KafkaRewind(
-            name, host.GetRequiredService<PartitionHolders>(), host.GetService<TimeProvider>() ?? TimeProvider.System));
+            name,
+            host.GetRequiredService<PartitionHolders>(),
+            () => (host.GetKeyedService<IQueueAdapterFactory>(name) as KafkaAdapterFactory)?.Partitions,
+            host.GetService<TimeProvider>() ?? TimeProvider.System));
         if (!services.Any(service => service.ServiceType == typeof(HeldPartitions)))
         {
             services.AddSingleton<HeldPartitions>();

@@ -14,7 +14,7 @@ internal interface IPartitionHolder : IGrainService
     ValueTask<bool> HoldsAsync(string provider, int partition);
 
     /// <summary>Takes a partition back that the silo reads; null: it does not read it, or could not.</summary>
-    [Alias("Rewind"), ResponseTimeout("00:00:30")]
+    [Alias("Rewind"), ResponseTimeout("00:00:10")]
     Task<RewindOutcome?> RewindAsync(string provider, int partition, RewindTarget target);
 }
 
@@ -65,9 +65,9 @@ internal sealed class PartitionHolders(IServiceProvider services) : GrainService
                     return outcome;
                 }
             }
-            catch (Exception)
+            catch (Exception e) when (e is TimeoutException or OrleansException)
             {
-                // Gone, or without this provider: another one may have it.
+                // Gone, stalled, or without this provider: another one may have it.
             }
         }
         return null;

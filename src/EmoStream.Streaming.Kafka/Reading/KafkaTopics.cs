@@ -21,7 +21,7 @@ internal sealed partial class KafkaTopics : IDisposable
     private readonly KafkaStreamOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<KafkaTopics> _logger;
-    private volatile string? _refused;
+    private volatile string? _refused; // by the brokers, since they answered last
 
     public KafkaTopics(KafkaStreamOptions options, TimeProvider time, ILogger<KafkaTopics> logger)
     {
@@ -50,24 +50,23 @@ internal sealed partial class KafkaTopics : IDisposable
                     if (partitions > 0 && !create)
                     {
                         // Every reader will ask for the id: who cannot have it should know now.
-                        await TopicIdAsync().WaitAsync(either.Token);
+                        await TopicIdAsync(patience).WaitAsync(either.Token);
                         return partitions;
                     }
                     // 2 what is missing is created, once
                     if (create)
                     {
-                        await CreateAsync(admin).WaitAsync(either.Token);
+                        await CreateAsync(admin, patience).WaitAsync(either.Token);
                         create = false;
                         continue;
                     }
                     // 3 a broker that could not be asked to create may do it when somebody asks for the metadata
-                    await Task.Run(() => admin.GetMetadata(_options.Topic, RequestTimeout), either.Token);
+                    await Task.Run(() => admin.GetMetadata(_options.Topic, patience), either.Token);
                     last = "the topic does not exist";
                 }
                 catch (KafkaException e)
                 {
-                    // Requests only time out where a connection never comes about; why that is, the client says elsewhere.
-                    last = _refused ?? e.Error.Code.ToString();
+                    last = Why(e.Error.Code);
                     LogWaiting(_options.Topic, last);
                 }
                 await Task.Delay(RetryDelay, _time, either.Token);
@@ -93,20 +92,28 @@ internal sealed partial class KafkaTopics : IDisposable
     }
 
     /// <summary>The id that the topic has now; one that was deleted and created again has another.</summary>
-    public async Task<string> TopicIdAsync()
+    public Task<string> TopicIdAsync() => TopicIdAsync(RequestTimeout);
+
+    private async Task<string> TopicIdAsync(TimeSpan timeout)
     {
         if (!_options.UseAdminRequests)
         {
             return ProcessId;
         }
         var result = await _admin.Value.DescribeTopicsAsync(
-            TopicCollection.OfTopicNames([_options.Topic]), new DescribeTopicsOptions { RequestTimeout = RequestTimeout }).ConfigureAwait(false);
+            TopicCollection.OfTopicNames([_options.Topic]), new DescribeTopicsOptions { RequestTimeout = timeout }).ConfigureAwait(false);
         var id = result.TopicDescriptions[0].TopicId;
         return id is null || (id.MostSignificantBits == 0 && id.LeastSignificantBits == 0) ? ProcessId : id.ToString();
     }
 
     /// <summary>Whether there is such a topic; asking does not create it.</summary>
     public bool Exists(string topic) => Partitions(_admin.Value, topic, RequestTimeout) > 0;
+
+    /// <summary>What the client says of its connections.</summary>
+    internal void Failed(ErrorCode code) => _refused = Refusal(code) ?? _refused;
+
+    /// <summary>Why a request failed: requests only time out where a connection never comes about.</summary>
+    internal string Why(ErrorCode code) => _refused ?? code.ToString();
 
     public void Dispose()
     {
@@ -127,9 +134,11 @@ internal sealed partial class KafkaTopics : IDisposable
     };
 
     /// <summary>Asks for all topics: to ask for one would create it, where the broker allows that, with its number of partitions.</summary>
-    private static int Partitions(IAdminClient admin, string topic, TimeSpan timeout)
+    private int Partitions(IAdminClient admin, string topic, TimeSpan timeout)
     {
-        foreach (var found in admin.GetMetadata(timeout).Topics)
+        var metadata = admin.GetMetadata(timeout);
+        _refused = null;
+        foreach (var found in metadata.Topics)
         {
             if (found.Topic == topic)
             {
@@ -139,12 +148,12 @@ internal sealed partial class KafkaTopics : IDisposable
         return 0;
     }
 
-    private async Task CreateAsync(IAdminClient admin)
+    private async Task CreateAsync(IAdminClient admin, TimeSpan timeout)
     {
         foreach (var name in new[] { _options.Topic, _options.DeadLetterTopic, _options.ParkingTopic })
         {
             var isState = name == _options.ParkingTopic;
-            if (await Task.Run(() => Partitions(admin, name, RequestTimeout)) > 0)
+            if (await Task.Run(() => Partitions(admin, name, timeout)) > 0)
             {
                 continue;
             }
@@ -157,7 +166,7 @@ internal sealed partial class KafkaTopics : IDisposable
             };
             try
             {
-                await admin.CreateTopicsAsync([specification], new CreateTopicsOptions { RequestTimeout = RequestTimeout });
+                await admin.CreateTopicsAsync([specification], new CreateTopicsOptions { RequestTimeout = timeout });
                 LogCreated(name, specification.NumPartitions);
             }
             catch (CreateTopicsException e) when (e.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
@@ -172,7 +181,7 @@ internal sealed partial class KafkaTopics : IDisposable
     }
 
     private IAdminClient Build() => new AdminClientBuilder(KafkaStreamContext.Common(_options))
-        .SetErrorHandler((_, error) => _refused = Refusal(error.Code) ?? _refused)
+        .SetErrorHandler((_, error) => Failed(error.Code))
         .SetLogHandler((_, _) => { })
         .Build();
 

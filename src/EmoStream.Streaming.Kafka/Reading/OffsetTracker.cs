@@ -18,6 +18,8 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
     private long _bytes;
     private long? _next;
     private int _generation;
+    private int _takenUp;
+    private int _earlier;
 
     /// <summary>Records read and not done.</summary>
     public int Records => Volatile.Read(ref _records);
@@ -61,6 +63,18 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
         }
     }
 
+    /// <summary>Whether the cache may still hold records that were not done when reading went back.</summary>
+    public bool HoldsEarlier
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _earlier > 0;
+            }
+        }
+    }
+
     /// <summary>Reading starts, or goes on after a gap, at this offset.</summary>
     public void StartAt(long offset)
     {
@@ -93,10 +107,24 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
         lock (_lock)
         {
             _generation++;
+            _earlier += _records;
             _oldest = _newest = null;
             _records = 0;
             _bytes = 0;
             _next = offset;
+        }
+    }
+
+    /// <summary>The cache has this record, and has forgotten those that were read before reading went back to it.</summary>
+    public void TakeUp(PendingOffset record)
+    {
+        lock (_lock)
+        {
+            _takenUp = record.Generation;
+            if (_takenUp == _generation)
+            {
+                _earlier = 0;
+            }
         }
     }
 
@@ -126,11 +154,19 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
     {
         lock (_lock)
         {
-            if (record.Done || record.Generation != _generation)
+            if (record.Done)
             {
                 return;
             }
             record.Done = true;
+            if (record.Generation != _generation)
+            {
+                if (record.Generation >= _takenUp && _earlier > 0)
+                {
+                    _earlier--;
+                }
+                return;
+            }
             if (ReferenceEquals(_oldest, record))
             {
                 _oldest = record.Newer;

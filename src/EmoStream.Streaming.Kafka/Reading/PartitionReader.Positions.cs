@@ -95,7 +95,7 @@ internal sealed partial class PartitionReader
         return IsNoted(answer) ? _advancingTo : null;
     }
 
-    /// <summary>Has the watermark noted and waits for it: reading has ended.</summary>
+    /// <summary>Has an offset noted and waits for it: reading has ended, or is about to go back.</summary>
     private bool AdvanceAtLast(KafkaPositionStore positions, long watermark)
     {
         try
@@ -107,7 +107,14 @@ internal sealed partial class PartitionReader
             // The note that follows covers it.
         }
         var last = positions.AdvanceAsync(_origin.Source, _claimed!, watermark, CancellationToken.None).AsTask();
-        return ((IAsyncResult)last).AsyncWaitHandle.WaitOne(RequestTimeout) && IsNoted(last);
+        // One that takes longer stays the one under way: no other may overtake it.
+        (_advancing, _advancingTo) = (last, watermark);
+        if (!((IAsyncResult)last).AsyncWaitHandle.WaitOne(RequestTimeout))
+        {
+            return false;
+        }
+        _advancing = null;
+        return IsNoted(last);
     }
 
     private bool IsNoted(Task<KafkaAdvance> answer)

@@ -7,14 +7,17 @@ namespace EmoStream.Streaming.Kafka.Reading;
 /// <content>Going back because somebody asked for it, see <see cref="KafkaRewind"/>.</content>
 internal sealed partial class PartitionReader
 {
-    private readonly ConcurrentQueue<(RewindTarget Target, TaskCompletionSource<RewindOutcome?> Done)> _rewinds = new();
+    // As long as another silo waits for the answer, see IPartitionHolder: what is older was given up, or is asked for again.
+    private static readonly TimeSpan RewindTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentQueue<(RewindTarget Target, long AskedAt, TaskCompletionSource<RewindOutcome?> Done)> _rewinds = new();
     private (StreamId? Stream, long Below)? _again;
 
     /// <summary>Has the reader's thread go back; null when it could not, and nothing has happened.</summary>
     public Task<RewindOutcome?> RewindAsync(RewindTarget target)
     {
         var done = new TaskCompletionSource<RewindOutcome?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _rewinds.Enqueue((target, done));
+        _rewinds.Enqueue((target, context.Time.GetTimestamp(), done));
         if (_ended.Task.IsCompleted)
         {
             LeaveRewinds();
@@ -38,7 +41,7 @@ internal sealed partial class PartitionReader
             RewindOutcome? outcome = null;
             try
             {
-                outcome = RewindTo(consumer, asked.Target);
+                outcome = context.Time.GetElapsedTime(asked.AskedAt) < RewindTimeout ? RewindTo(consumer, asked.Target) : null;
             }
             finally
             {
@@ -50,6 +53,12 @@ internal sealed partial class PartitionReader
     /// <summary>Back, and never forward: what is not done is read again in any case.</summary>
     private RewindOutcome? RewindTo(IConsumer<byte[]?, byte[]?> consumer, RewindTarget target)
     {
+        // A note that landed later would take the position past what comes again. And what the cache still holds of the time
+        // before the last rewind takes no room: several of them at once would have no bound.
+        if (_advancing is { IsCompleted: false } || tracker.HoldsEarlier)
+        {
+            return null;
+        }
         var range = consumer.QueryWatermarkOffsets(_topicPartition, RequestTimeout);
         if (target.Source is { } source && source != _origin.Source)
         {
@@ -65,9 +74,7 @@ internal sealed partial class PartitionReader
         if (context.Positions is { } positions)
         {
             // The store first: who takes over in the middle goes on from there.
-            var isNoted = AdvanceAtLast(positions, from);
-            _advancing = null;
-            if (!isNoted)
+            if (!AdvanceAtLast(positions, from))
             {
                 return null;
             }

@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
+using EmoStream.Streaming.Kafka;
 using EmoStream.Testing;
 using EmoStream.Testing.Kafka;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EmoStream.IntegrationTests.Streaming.Kafka;
 
@@ -63,6 +65,64 @@ public sealed class HandoverTests(KafkaFixture kafka)
                     Value = Encoding.UTF8.GetBytes(Interlocked.Increment(ref sent).ToString(CultureInfo.InvariantCulture)),
                 };
                 producer.Produce(topic, message);
+            }
+            producer.Flush(Eventually.Timeout);
+        }
+    }
+
+    [Fact, Trait(Conformance.List, Conformance.Ownership)]
+    public async Task Rewind_WhilePartitionsAreHandedOverUnderLoad_AllFromThereAgainInOrder()
+    {
+        const int partitions = 4;
+        var servers = (await kafka.BrokerAsync()).BootstrapServers;
+        var topic = await kafka.CreateTopicAsync(partitions);
+        using var producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig { BootstrapServers = servers, EnableIdempotence = true, LingerMs = 1 }).Build();
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var probe = new Probe();
+        var sent = 0;
+        await using var first = await StartAsync(servers, topic, probe);
+        Send(20);
+        await probe.Until(p => p.Distinct == sent);
+        // No delivery ends any longer: the first silo cannot let go of what is the second one's now.
+        probe.Before = (_, _) => release.Task;
+        var stuck = probe.Until(p => p.Attempts > p.Deliveries);
+        Send(20);
+        await stuck;
+        using var forced = new CounterProbe("emostream.kafka.handovers", "forced");
+        using var clean = new CounterProbe("emostream.kafka.handovers", "clean", and: forced);
+        await using var second = await StartAsync(servers, topic, probe, first, clean);
+        Assert.All(await RewindAsync(second, 30), from => Assert.Equal(30, from));
+        var since = Enumerable.Range(0, Streams).Select(s => probe.ValuesOf($"s{s}").Count).ToList();
+
+        // And once more while they change hands and events come in.
+        var load = Task.Run(() => Send(20), TestContext.Current.CancellationToken);
+        var rewinds = RewindAsync(first, 12);
+        release.SetResult();
+        Assert.All(await rewinds, from => Assert.Equal(12, from));
+        await load;
+
+        await probe.Until(p => p.Distinct == sent);
+        await probe.Until(p => Enumerable.Range(0, Streams).All(s => p.CameAgain($"s{s}", since[s], Offsets(s))));
+        await clean.AtLeast(2);
+        Assert.Equal((2, 0), (clean.Value, forced.Value));
+
+        // Streams take turns, and so do partitions.
+        List<long> Offsets(int stream) =>
+            [.. Enumerable.Range(0, sent).Where(i => i % Streams == stream && i / partitions >= 12).Select(i => (long)(i / partitions))];
+
+        Task<long[]> RewindAsync(ProbeHost host, long offset) => Task.WhenAll(Enumerable.Range(0, partitions).Select(partition =>
+            host.Services.GetRequiredKeyedService<KafkaRewind>("Kafka").PartitionAsync(partition, offset, TestContext.Current.CancellationToken)));
+
+        void Send(int rounds)
+        {
+            for (var i = 0; i < rounds * Streams; i++)
+            {
+                producer.Produce(new TopicPartition(topic, sent % partitions), new()
+                {
+                    Key = Encoding.UTF8.GetBytes($"s{sent % Streams}"),
+                    Value = Encoding.UTF8.GetBytes(sent.ToString(CultureInfo.InvariantCulture)),
+                });
+                sent++;
             }
             producer.Flush(Eventually.Timeout);
         }

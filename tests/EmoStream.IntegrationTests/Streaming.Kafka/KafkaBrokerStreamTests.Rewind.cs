@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Confluent.Kafka;
 using EmoStream.Streaming.Kafka;
 using EmoStream.Testing;
@@ -68,6 +69,61 @@ public sealed partial class KafkaBrokerStreamTests
         await host.Probe.Until(p => p.Count == 8);
         Assert.Equal(["0", "1", "2", "3", "4", "5", "4", "5"], host.Probe.ValuesOf("s"));
         Assert.Equal(6, await Rewind(host).PartitionAsync(0, start.AddDays(1), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Rewind_ByGrainsInOnNext_HereAndOnAnotherSilo_EachStreamAgainInOrder()
+    {
+        const int streams = 24;
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(4));
+        var tokens = new ConcurrentDictionary<string, KafkaSequenceToken>();
+        var since = new ConcurrentDictionary<string, int>();
+        var probe = new Probe();
+        probe.Rewinds = async (rewind, stream, items) =>
+        {
+            foreach (var item in items)
+            {
+                tokens.TryAdd($"{stream}/{item.Item}", (KafkaSequenceToken)item.Token);
+            }
+            // Once each, and of what has been taken before, of this delivery, or both.
+            if (items.Any(item => item.Item == "6") && since.TryAdd(stream, probe.ValuesOf(stream).Count + items.Count))
+            {
+                await rewind.StreamAsync(StreamId.Create(ProbeAdapter.Namespace, stream), tokens[$"{stream}/2"], TestContext.Current.CancellationToken);
+            }
+        };
+        await using var first = await HostAsync(servers, topic, probe);
+        await using var second = await HostAsync(servers, topic, probe, join: first);
+        using var producer = Producer(servers);
+        await SendAsync(0, 5);
+        await SendAsync(5, 10);
+
+        await probe.Until(p => Enumerable.Range(0, streams).All(s => p.CameAgain(
+            $"s{s}", since[$"s{s}"], [.. tokens.Where(t => t.Key.StartsWith($"s{s}/", StringComparison.Ordinal)).Select(t => t.Value.Offset).Order().Skip(2)])));
+        Assert.Equal(2, probe.Silos.Count);
+
+        async Task SendAsync(int from, int to)
+        {
+            for (var i = from * streams; i < to * streams; i++)
+            {
+                Send(producer, topic, $"s{i % streams}", $"{i / streams}", anyPartition: true);
+            }
+            producer.Flush(Eventually.Timeout);
+            await probe.Until(p => p.Distinct == to * streams);
+        }
+    }
+
+    [Fact]
+    public async Task Rewind_UnknownPartition_RefusedAtOnce()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(2));
+        await using var host = await HostAsync(servers, topic);
+
+        var byOffset = await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => Rewind(host).PartitionAsync(2, 0, TestContext.Current.CancellationToken));
+        var byToken = await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => Rewind(host).StreamAsync(
+            StreamId.Create(ProbeAdapter.Namespace, "s"), new KafkaSequenceToken("topic/2", 0), TestContext.Current.CancellationToken));
+
+        Assert.Equal(("partition", "token"), (byOffset.ParamName, byToken.ParamName));
+        Assert.Contains("the topic has 2", byOffset.Message, StringComparison.Ordinal);
     }
 
     [Fact]

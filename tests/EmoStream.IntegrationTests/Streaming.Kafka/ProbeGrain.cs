@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using EmoStream.Streaming.Kafka;
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.Streams;
 using Orleans.Streams.Core;
 
@@ -8,16 +9,17 @@ namespace EmoStream.IntegrationTests.Streaming.Kafka;
 
 /// <summary>A grain per stream that hands every delivery to the test's <see cref="Probe"/>.</summary>
 [ImplicitStreamSubscription(ProbeAdapter.Namespace)]
-public sealed class ProbeGrain(Probe probe, ILocalSiloDetails silo) : Grain, IGrainWithStringKey, IStreamSubscriptionObserver, IAsyncBatchObserver<string>
+public sealed class ProbeGrain(Probe probe, ILocalSiloDetails silo, [FromKeyedServices("Kafka")] KafkaRewind rewind) : Grain, IGrainWithStringKey, IStreamSubscriptionObserver, IAsyncBatchObserver<string>
 {
     public override Task OnActivateAsync(CancellationToken cancellationToken) => probe.Activating(this.GetPrimaryKeyString());
 
     public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => handleFactory.Create<string>().ResumeAsync(this);
 
-    public Task OnNextAsync(IList<SequentialItem<string>> items)
+    public async Task OnNextAsync(IList<SequentialItem<string>> items)
     {
         probe.Silos[silo.Name] = true;
-        return probe.DeliverAsync(this.GetPrimaryKeyString(), items);
+        await probe.Rewinds(rewind, this.GetPrimaryKeyString(), items);
+        await probe.DeliverAsync(this.GetPrimaryKeyString(), items);
     }
 
     public Task OnErrorAsync(Exception ex)
@@ -36,6 +38,9 @@ public sealed class Probe
 
     /// <summary>Runs before a delivery counts; what it throws goes back to the provider.</summary>
     public Func<string, IList<SequentialItem<string>>, Task> Before { get; set; } = (_, _) => Task.CompletedTask;
+
+    /// <summary>Runs before that, with what the grain's own silo goes back by.</summary>
+    public Func<KafkaRewind, string, IList<SequentialItem<string>>, Task> Rewinds { get; set; } = (_, _, _) => Task.CompletedTask;
 
     /// <summary>Runs when a grain activates.</summary>
     public Func<string, Task> Activating { get; set; } = _ => Task.CompletedTask;
@@ -101,6 +106,40 @@ public sealed class Probe
         lock (_lock)
         {
             return Taken.TryGetValue(stream, out var taken) ? [.. taken.Select(t => t.Value)] : [];
+        }
+    }
+
+    /// <summary>
+    /// Whether all that is expected has come again in its order since so many events of the stream were taken. What has come
+    /// again may be repeated, before anything is missing or later; it never is before something that is missing.
+    /// </summary>
+    public bool CameAgain(string stream, int since, IReadOnlyList<long> expected)
+    {
+        lock (_lock)
+        {
+            var offsets = Taken[stream].Skip(since).Select(t => t.Offset).ToList();
+            for (var start = offsets.IndexOf(expected[0]); start >= 0; start = offsets.IndexOf(expected[0], start + 1))
+            {
+                var next = 0;
+                foreach (var offset in offsets.Skip(start))
+                {
+                    if (next == expected.Count || offset < expected[next])
+                    {
+                        continue;
+                    }
+                    if (offset > expected[next])
+                    {
+                        next = 0;
+                        break;
+                    }
+                    next++;
+                }
+                if (next == expected.Count)
+                {
+                    return true;
+                }
+            }
+            return false;
         }
     }
 

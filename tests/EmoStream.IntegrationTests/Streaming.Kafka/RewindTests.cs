@@ -1,22 +1,13 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Threading.Channels;
 using Confluent.Kafka;
 using EmoStream.Streaming.Kafka;
-using EmoStream.Streaming.Kafka.Cache;
-using EmoStream.Streaming.Kafka.DeadLetters;
-using EmoStream.Streaming.Kafka.Ownership;
-using EmoStream.Streaming.Kafka.Reading;
 using EmoStream.Testing;
 using EmoStream.Testing.Kafka;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Primitives;
-using Orleans.Streams;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EmoStream.IntegrationTests.Streaming.Kafka;
 
 /// <summary>Where a reader reads when its positions lie with the effects, and what it does when those are lost.</summary>
-public sealed class RewindTests(KafkaFixture kafka)
+public sealed partial class RewindTests(KafkaFixture kafka)
 {
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
@@ -164,7 +155,60 @@ public sealed class RewindTests(KafkaFixture kafka)
         Assert.Equal(origin.Generation + 1, run.Origin.Generation);
     }
 
-    private async Task<ReaderRun> RunAsync(Positions positions, int records, Action<KafkaStreamOptions>? configure = null)
+    [Fact]
+    public async Task Rewind_NoteUnderWay_NothingHappensUntilItHasLanded()
+    {
+        var positions = new Positions { Offset = 0 };
+        await using var run = await RunAsync(positions, records: 3);
+        run.Start();
+        await run.TakeAsync(3);
+        var hold = positions.Hold = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var asked = positions.Until(2);
+        run.Complete(0, 1);
+        await asked;
+
+        Assert.Null(await run.RewindAsync(1));
+
+        Assert.Equal(0, positions.Offset);
+        hold.SetResult();
+        await Eventually.TrueAsync(async _ => await run.RewindAsync(1) is { From: 1 }, () => "the note has landed");
+        Assert.Equal(1, positions.Offset);
+        Assert.Equal([1L, 2], await run.TakeAsync(2));
+    }
+
+    [Fact]
+    public async Task Rewind_AskedLongAgo_NothingHappens()
+    {
+        var time = new FakeTimeProvider();
+        await using var run = await RunAsync(new Positions { Offset = 2 }, records: 4, time: time);
+        var given = run.RewindAsync(0);
+        time.Advance(TimeSpan.FromSeconds(10));
+        var recent = run.RewindAsync(1);
+
+        run.Start();
+
+        Assert.Null(await given);
+        Assert.Equal(1, (await recent)!.From);
+        Assert.Equal([1L, 2, 3], await run.TakeAsync(3));
+    }
+
+    [Fact]
+    public async Task Rewind_CacheHoldsWhatWasReadBeforeTheLastOne_NothingHappensUntilItForgot()
+    {
+        await using var run = await RunAsync(new Positions { Offset = 0 }, records: 3);
+        run.Start();
+        await run.TakeAsync(3);
+        Assert.Equal(0, (await run.RewindAsync(0))!.From);
+        await run.TakeAsync(3);
+        Assert.Null(await run.RewindAsync(0));
+
+        run.TakeUp(0);
+
+        Assert.Equal(0, (await run.RewindAsync(0))!.From);
+        Assert.Equal([0L, 1, 2], await run.TakeAsync(3));
+    }
+
+    private async Task<ReaderRun> RunAsync(Positions positions, int records, Action<KafkaStreamOptions>? configure = null, TimeProvider? time = null)
     {
         var broker = await kafka.BrokerAsync();
         var topic = await kafka.CreateTopicAsync();
@@ -182,176 +226,6 @@ public sealed class RewindTests(KafkaFixture kafka)
             GroupId = topic,
         };
         configure?.Invoke(options);
-        return new ReaderRun(options, positions);
-    }
-
-    /// <summary>A reader whose events the test takes and completes.</summary>
-    private sealed class ReaderRun : IAsyncDisposable
-    {
-        private readonly KafkaStreamOptions _options;
-        private readonly ServiceProvider _services;
-        private readonly KafkaStreamContext _context;
-        private readonly OffsetTracker _tracker;
-        private readonly Channel<IBatchContainer> _channel = Channel.CreateUnbounded<IBatchContainer>();
-        private readonly Dictionary<long, CachedEvent> _taken = [];
-        private readonly PartitionReader _reader;
-        private bool _stopped;
-
-        public ReaderRun(KafkaStreamOptions options, Positions positions)
-        {
-            _options = options;
-            _services = new ServiceCollection().AddMetrics().AddSingleton<StreamingKafkaMetrics>().BuildServiceProvider();
-            var metrics = _services.GetRequiredService<StreamingKafkaMetrics>();
-            Meters = new MeterProbe(_services);
-            _context = new KafkaStreamContext("Kafka", options, new ProbeAdapter(), metrics, TimeProvider.System, NullLoggerFactory.Instance)
-            {
-                DeadLetters = new DeadLetterWriter(options, metrics, TimeProvider.System, NullLogger<DeadLetterWriter>.Instance),
-                Topics = new KafkaTopics(options, TimeProvider.System, NullLogger<KafkaTopics>.Instance),
-                Positions = positions,
-            };
-            _tracker = new OffsetTracker(options.CacheRecords, options.CacheBytes);
-            _reader = new PartitionReader(_context, 0, _tracker, _channel.Writer);
-        }
-
-        /// <summary>Of the event that was taken last.</summary>
-        public Origin Origin { get; private set; } = null!;
-
-        public MeterProbe Meters { get; }
-
-        public void Start() => _reader.Start();
-
-        public Task<RewindOutcome?> RewindAsync(long offset) => _reader.RewindAsync(new(offset, null, null, null))
-            .WaitAsync(Eventually.Timeout, TestContext.Current.CancellationToken);
-
-        public async Task<List<long>> TakeAsync(int count)
-        {
-            List<long> offsets = [];
-            while (offsets.Count < count)
-            {
-                var item = (CachedEvent)await _channel.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask()
-                    .WaitAsync(Eventually.Timeout, TestContext.Current.CancellationToken);
-                _taken[item.Offset] = item;
-                Origin = item.Origin;
-                offsets.Add(item.Offset);
-            }
-            return offsets;
-        }
-
-        public void Complete(params ReadOnlySpan<long> offsets)
-        {
-            foreach (var offset in offsets)
-            {
-                _tracker.Complete(_taken[offset]);
-            }
-        }
-
-        public Task CommitAsync(long offset) => Task.Run(() =>
-        {
-            using var consumer = Consumer();
-            consumer.Commit([new TopicPartitionOffset(_options.Topic, 0, offset)]);
-        });
-
-        public long Committed()
-        {
-            using var consumer = Consumer();
-            return consumer.Committed([new TopicPartition(_options.Topic, 0)], TimeSpan.FromSeconds(10))[0].Offset.Value;
-        }
-
-        public Task CommittedAsync(long offset) => Eventually.TrueAsync(() => Committed() == offset, () => $"offset {offset} committed, is {Committed()}");
-
-        public async Task StopAsync()
-        {
-            _stopped = true;
-            await _reader.StopAsync(TimeSpan.FromSeconds(10));
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            if (!_stopped)
-            {
-                await StopAsync();
-            }
-            Meters.Dispose();
-            _context.DeadLetters.Dispose();
-            _context.Topics.Dispose();
-            await _services.DisposeAsync();
-        }
-
-        private IConsumer<string, string> Consumer() => new ConsumerBuilder<string, string>(
-            new ConsumerConfig { BootstrapServers = _options.BootstrapServers, GroupId = _options.GroupId, EnableAutoCommit = false }).Build();
-    }
-
-    /// <summary>A store in memory that can lose what it knew.</summary>
-    [SuppressMessage("Reliability", "CA1001", Justification = "A token source without a timer holds nothing.")]
-    private sealed class Positions : KafkaPositionStore
-    {
-        private readonly Lock _lock = new();
-        private readonly List<(long Offset, TaskCompletionSource Met)> _waits = [];
-        private CancellationTokenSource _lost = new();
-        private int _life = 1;
-
-        public long? Offset { get; set; }
-
-        public bool IsSure { get; set; } = true;
-
-        public int Claims { get; private set; }
-
-        public Func<KafkaAdvance> Answer { get; set; } = () => KafkaAdvance.Noted;
-
-        public override IChangeToken Lost => new CancellationChangeToken(_lost.Token);
-
-        public void Lose(long offset)
-        {
-            var lost = _lost;
-            lock (_lock)
-            {
-                (_life, Offset, _lost) = (_life + 1, offset, new());
-            }
-            lost.Cancel();
-        }
-
-        /// <summary>Armed at once; met when somebody wants to advance to the offset.</summary>
-        public async Task Until(long offset)
-        {
-            var met = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            lock (_lock)
-            {
-                _waits.Add((offset, met));
-                if (Offset >= offset)
-                {
-                    met.TrySetResult();
-                }
-            }
-            await met.Task.WaitAsync(Eventually.Timeout, TestContext.Current.CancellationToken);
-        }
-
-        public override ValueTask<KafkaPosition> ClaimAsync(string source, CancellationToken cancellationToken)
-        {
-            lock (_lock)
-            {
-                return new(new KafkaPosition($"life {_life}", ++Claims, Offset, IsSure));
-            }
-        }
-
-        public override async ValueTask<KafkaAdvance> AdvanceAsync(string source, KafkaPosition claimed, long offset, CancellationToken cancellationToken)
-        {
-            await Task.CompletedTask;
-            lock (_lock)
-            {
-                foreach (var (wanted, met) in _waits)
-                {
-                    if (offset >= wanted)
-                    {
-                        met.TrySetResult();
-                    }
-                }
-                var answer = claimed.Fence == $"life {_life}" ? Answer() : KafkaAdvance.Lost;
-                if (answer == KafkaAdvance.Noted)
-                {
-                    Offset = offset;
-                }
-                return answer;
-            }
-        }
+        return new ReaderRun(options, positions, time);
     }
 }

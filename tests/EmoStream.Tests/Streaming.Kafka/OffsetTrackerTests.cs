@@ -68,6 +68,32 @@ public sealed class OffsetTrackerTests
     }
 
     [Fact]
+    public void HoldsEarlier_RecordsNotDoneWhenReadingWentBack_UntilDoneOrTheNewOnesAreTakenUp()
+    {
+        var tracker = new OffsetTracker(10, 1000);
+        tracker.StartAt(10);
+        PendingOffset[] first = [new(10, 1), new(11, 1), new(12, 1)];
+        Array.ForEach(first, tracker.Add);
+        tracker.Complete(first[0]);
+        Assert.False(tracker.HoldsEarlier);
+
+        tracker.Rewind(11);
+        Assert.True(tracker.HoldsEarlier);
+        PendingOffset[] second = [new(11, 1), new(12, 1)];
+        Array.ForEach(second, tracker.Add);
+        tracker.TakeUp(second[0]);
+        Assert.False(tracker.HoldsEarlier);
+
+        // Those that are forgotten are not counted twice, whatever becomes of them.
+        tracker.Rewind(11);
+        Array.ForEach(first, tracker.Complete);
+        tracker.Complete(second[0]);
+        Assert.True(tracker.HoldsEarlier);
+        tracker.Complete(second[1]);
+        Assert.False(tracker.HoldsEarlier);
+    }
+
+    [Fact]
     public void Restart_OldRecordsNotDone_TakeRoomButHoldNoOffset()
     {
         var tracker = new OffsetTracker(4, 1000);

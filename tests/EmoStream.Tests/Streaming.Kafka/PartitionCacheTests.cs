@@ -192,7 +192,9 @@ public sealed partial class PartitionCacheTests : IDisposable
         Next(b);
         b.RecordDeliveryFailure();
         Rewind(1);
+        Assert.True(_tracker.HoldsEarlier);
         Add("a", "b");
+        Assert.False(_tracker.HoldsEarlier);
         Assert.Equal([1L], Next(a));
         Assert.Equal([2L], Next(b));
         Assert.False(Moves(a));
