@@ -31,7 +31,9 @@ public abstract class KafkaDataAdapter
 /// <param name="Topic">The topic.</param>
 /// <param name="Partition">The partition.</param>
 /// <param name="Offset">The offset.</param>
-/// <param name="Timestamp">The record's timestamp, by whichever clock the topic is set to.</param>
+/// <param name="Timestamp">
+/// The record's timestamp, by whichever clock the topic is set to; the first or last time there is where a producer set one beyond it.
+/// </param>
 /// <param name="Key">The key's bytes, never empty.</param>
 /// <param name="Value">The value's bytes.</param>
 /// <param name="Headers">The headers, or null.</param>
@@ -55,6 +57,10 @@ public readonly record struct KafkaRecord(
             : null;
         return value is not null;
     }
+
+    /// <summary>A timestamp of Kafka's, which may be any number.</summary>
+    internal static DateTimeOffset TimeOf(long unixMs) => DateTimeOffset.FromUnixTimeMilliseconds(
+        Math.Clamp(unixMs, DateTimeOffset.MinValue.ToUnixTimeMilliseconds(), DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()));
 
     /// <summary>Names the place of the record, never its content: records end up in messages by accident.</summary>
     /// <returns>Topic, partition and offset.</returns>

@@ -60,7 +60,8 @@ internal sealed class StreamingKafkaMetrics
         _read.Add(1, Tag(partition));
         if (_fetch.Enabled && timestamp.Type != TimestampType.NotAvailable)
         {
-            _fetch.Record(Math.Max(0, (now.UtcDateTime - timestamp.UtcDateTime).TotalSeconds), Tag(partition));
+            // In numbers: a producer may have set a time that no calendar has.
+            _fetch.Record(Math.Max(0, (now.ToUnixTimeMilliseconds() - (double)timestamp.UnixTimestampMs) / 1000), Tag(partition));
         }
     }
 

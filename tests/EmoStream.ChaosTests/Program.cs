@@ -21,11 +21,13 @@ internal static class Program
             case ["silo"]:
                 await TestSilo.RunAsync(nullScore: true);
                 return 0;
-            case ["--rounds" or "--seed", ..]:
-                return await RoundsCommand.Create().Parse(args).InvokeAsync();
             // As xunit's own entry point has it.
             case var _ when args.Any(a => a is "--server" or "--internal-msbuild-node"):
                 return await TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions);
+            // xunit's own options begin with one dash.
+            case ["--help"]:
+            case var _ when args.Any(a => RoundsCommand.Options.Contains(a.Split('=')[0])):
+                return await RoundsCommand.InvokeAsync(args);
             default:
                 return await ConsoleRunner.Run(args);
         }

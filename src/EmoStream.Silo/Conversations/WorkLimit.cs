@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace EmoStream.Silo.Conversations;
 
 /// <summary>
@@ -9,7 +11,8 @@ namespace EmoStream.Silo.Conversations;
 /// It saves work, and nothing rests on it. A batch that hangs (a worker that does not answer) must not keep others out: who
 /// has waited for <see cref="Patience"/> goes on all the same.
 /// </remarks>
-internal sealed class WorkLimit : IDisposable
+[SuppressMessage("Reliability", "CA1001", Justification = "A semaphore without a wait handle holds nothing, and one that is disposed of keeps those who wait for ever.")]
+internal sealed class WorkLimit
 {
     /// <summary>Enough for a model to fill its batches from, and for the round trips to Redis to overlap.</summary>
     public const int Batches = 64;
@@ -25,6 +28,4 @@ internal sealed class WorkLimit : IDisposable
 
     /// <summary>Gives a place back: the batch is done, however it ended.</summary>
     public void Leave() => _free.Release();
-
-    public void Dispose() => _free.Dispose();
 }

@@ -86,7 +86,8 @@ internal sealed partial class PartitionReader
 
     private long OffsetAt(IConsumer<byte[]?, byte[]?> consumer, DateTimeOffset? time, Offset high)
     {
-        var at = new Timestamp(time!.Value.ToUnixTimeMilliseconds(), TimestampType.CreateTime);
+        // Negative numbers mean other things to Kafka, such as the end.
+        var at = new Timestamp(Math.Max(0, time!.Value.ToUnixTimeMilliseconds()), TimestampType.CreateTime);
         var found = consumer.OffsetsForTimes([new(_topicPartition, at)], RequestTimeout)[0].Offset;
         return found.IsSpecial ? high.Value : found.Value;
     }

@@ -283,7 +283,7 @@ internal sealed partial class PartitionReader(
                 record.Topic,
                 partition,
                 record.Offset,
-                DateTimeOffset.FromUnixTimeMilliseconds(record.Message.Timestamp.UnixTimestampMs),
+                KafkaRecord.TimeOf(record.Message.Timestamp.UnixTimestampMs),
                 key,
                 value,
                 record.Message.Headers));

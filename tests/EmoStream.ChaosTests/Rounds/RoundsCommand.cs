@@ -8,14 +8,27 @@ namespace EmoStream.ChaosTests.Rounds;
 
 /// <summary>
 /// <c>--rounds N --seed S</c>: rounds of faults, one JSON line each on standard output, then a table on standard error. Exit
-/// status 0 when no timeline was anything but whole, 1 otherwise, 2 where there is no Kafka or Redis to break.
+/// status 0 when no timeline was anything but whole, 1 otherwise, 2 for a wrong call and where there is no Kafka or Redis to
+/// break, 130 after Ctrl+C.
 /// </summary>
 internal static class RoundsCommand
 {
     /// <summary>Then everything is started anew: a world's conversations are all looked at in each of its rounds.</summary>
     private const int RoundsPerWorld = 20;
 
-    public static Command Create()
+    private const int MostRounds = 1_000_000;
+
+    /// <summary>What the program is called with that means this command.</summary>
+    public static string[] Options { get; } = ["--rounds", "--seed", "--first", "--plan"];
+
+    public static async Task<int> InvokeAsync(string[] args)
+    {
+        var parsed = Create().Parse(args);
+        var status = await parsed.InvokeAsync();
+        return parsed.Errors.Count > 0 ? 2 : status;
+    }
+
+    private static RootCommand Create()
     {
         var rounds = new Option<int>("--rounds") { Description = "How many.", DefaultValueFactory = _ => 200 };
         var seed = new Option<int>("--seed") { Description = "What happens in which round follows from it.", DefaultValueFactory = _ => 1 };
@@ -25,7 +38,10 @@ internal static class RoundsCommand
         {
             positive.Validators.Add(result =>
             {
-                if (result.GetValueOrDefault<int>() < 1) result.AddError($"{positive.Name} must be at least 1.");
+                if (!int.TryParse(result.Tokens.SingleOrDefault()?.Value ?? "1", CultureInfo.InvariantCulture, out var value) || value is < 1 or > MostRounds)
+                {
+                    result.AddError($"{positive.Name} must be a number from 1 to {MostRounds}.");
+                }
             });
         }
 
@@ -71,6 +87,11 @@ internal static class RoundsCommand
 
                 if (world.IsBroken) failures++;
             }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync("interrupted");
+            return 130;
         }
         finally
         {

@@ -69,6 +69,8 @@ public sealed partial class KafkaBrokerStreamTests
         await host.Probe.Until(p => p.Count == 8);
         Assert.Equal(["0", "1", "2", "3", "4", "5", "4", "5"], host.Probe.ValuesOf("s"));
         Assert.Equal(6, await Rewind(host).PartitionAsync(0, start.AddDays(1), TestContext.Current.CancellationToken));
+        Assert.Equal(0, await Rewind(host).PartitionAsync(0, DateTimeOffset.UnixEpoch.AddMilliseconds(-1), TestContext.Current.CancellationToken));
+        Assert.Equal(0, await Rewind(host).PartitionAsync(0, DateTimeOffset.MinValue, TestContext.Current.CancellationToken));
     }
 
     [Fact]

@@ -89,6 +89,31 @@ public abstract partial class KafkaStreamTests
         Assert.Equal(11, meters.CountOf("emostream.kafka.ack.duration"));
     }
 
+    [Fact]
+    public async Task Metrics_RecordsOfTimesThatNoCalendarHas_AreDeliveredLikeOthers()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var probe = new Probe();
+        await using var host = await HostAsync(servers, topic, probe);
+        using var meters = new MeterProbe(host.Services);
+        using var producer = Producer(servers);
+        foreach (var unixMs in (long[])[-100_000_000_000_000, 0, 1_000])
+        {
+            producer.Produce(new TopicPartition(topic, 0), new Message<byte[]?, byte[]?>
+            {
+                Key = "s"u8.ToArray(),
+                Value = Encoding.UTF8.GetBytes($"{unixMs}"),
+                Timestamp = new Timestamp(unixMs, TimestampType.CreateTime),
+            });
+        }
+
+        producer.Flush(Eventually.Timeout);
+
+        await probe.Until(p => p.Count == 3);
+        Assert.Equal(["-100000000000000", "0", "1000"], probe.ValuesOf("s"));
+        Assert.Equal(3, meters.CountOf("emostream.kafka.fetch.duration"));
+    }
+
     private static void SendTraced(IProducer<byte[]?, byte[]?> producer, string topic, ActivityContext trace) =>
         producer.Produce(new TopicPartition(topic, 0), new Message<byte[]?, byte[]?>
         {

@@ -7,7 +7,7 @@ public sealed class WorkLimitTests
     [Fact]
     public async Task EnterAsync_AllPlacesTaken_WaitsUntilOneIsGivenBack()
     {
-        using var limit = await FullAsync();
+        var limit = await FullAsync();
         var next = limit.EnterAsync();
         Assert.False(next.IsCompleted);
 
@@ -19,7 +19,7 @@ public sealed class WorkLimitTests
     [Fact]
     public async Task EnterAsync_NoPlaceIsEverGivenBack_GoesOnWithoutOne()
     {
-        using var limit = await FullAsync();
+        var limit = await FullAsync();
 
         Assert.False(await limit.EnterAsync());
     }
