@@ -43,9 +43,11 @@ internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
     public string? Origin => Text(DeadLetterHeaders.Origin);
 
     /// <summary>The record's own headers.</summary>
-    public IEnumerable<IHeader> OwnHeaders => (Record.Message.Headers ?? []).Where(header =>
-        !header.Key.StartsWith(DeadLetterHeaders.Prefix, StringComparison.Ordinal)
-        && header.Key is not (DeadLetterHeaders.Redrive or DeadLetterHeaders.RedriveOrigin));
+    public IEnumerable<Header> OwnHeaders =>
+        from header in Record.Message.Headers ?? []
+        let name = DeadLetterHeaders.OnRecord(header.Key)
+        where name is not (null or DeadLetterHeaders.Redrive or DeadLetterHeaders.RedriveOrigin)
+        select new Header(name, header.GetValueBytes());
 
     private string? Text(string name) => DeadLetterHeaders.Text(Record.Message.Headers, name);
 

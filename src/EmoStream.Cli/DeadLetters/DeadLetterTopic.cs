@@ -56,9 +56,9 @@ internal sealed class DeadLetterTopic : IDisposable
                 0,
                 record =>
                 {
-                    if (DeadLetterHeaders.Text(record.Message.Headers, DeadLetterHeaders.Settled) is { } settled)
+                    if (SettledBy(record) is { } settled)
                     {
-                        open.Remove((record.Partition, long.Parse(settled, CultureInfo.InvariantCulture)));
+                        open.Remove((record.Partition, settled));
                         return true;
                     }
 
@@ -142,6 +142,14 @@ internal sealed class DeadLetterTopic : IDisposable
     }
 
     public void Dispose() => _producer.Dispose();
+
+    /// <summary>The offset that a note is about; null for letters, whatever else their headers say: a note has neither value nor reason.</summary>
+    private static long? SettledBy(ConsumeResult<byte[]?, byte[]?> record) =>
+        record.Message.Value is null
+        && DeadLetterHeaders.Bytes(record.Message.Headers, DeadLetterHeaders.Reason) is null
+        && long.TryParse(DeadLetterHeaders.Text(record.Message.Headers, DeadLetterHeaders.Settled), NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
+            ? offset
+            : null;
 
     /// <summary>The partition that it was in: who owns it knows whether the stream is parked, whoever chose the partition.</summary>
     private TopicPartition SourceOf(DeadLetter letter) => new(

@@ -5,13 +5,19 @@ namespace EmoStream.Streaming.Kafka;
 
 /// <summary>
 /// What stands in the headers of dead letters and of records that are sent again, for tools that work on them. A letter
-/// carries key, value and headers of its record as they were, and these beside them; all values are UTF-8 text unless said
+/// carries key, value and headers of its record as they were (but see <see cref="Own"/>), and these beside them; all values are UTF-8 text unless said
 /// otherwise.
 /// </summary>
 public static class DeadLetterHeaders
 {
     /// <summary>What the name of every header begins with that is not the record's own.</summary>
     public const string Prefix = "emostream-dlq-";
+
+    /// <summary>
+    /// Stands before the name of a record's own header that begins with <see cref="Prefix"/> itself: producers may send such
+    /// headers, and none of them speaks for the provider. Taken off when the record is sent again.
+    /// </summary>
+    public const string Own = Prefix + "own-";
 
     /// <summary>What was wrong.</summary>
     public const string Reason = Prefix + "reason";
@@ -76,6 +82,15 @@ public static class DeadLetterHeaders
     /// <returns>The last value of that name, or null.</returns>
     public static byte[]? Bytes(Headers? headers, string name) =>
         headers is not null && headers.TryGetLastBytes(name, out var bytes) ? bytes : null;
+
+    /// <summary>What a record's own header is called on its letter.</summary>
+    internal static string OnLetter(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) ? Own + name : name;
+
+    /// <summary>What a letter's header was called on its record; null: it was not there.</summary>
+    internal static string? OnRecord(string name) =>
+        name.StartsWith(Own, StringComparison.Ordinal) ? name[Own.Length..]
+        : name.StartsWith(Prefix, StringComparison.Ordinal) ? null
+        : name;
 
     internal static void Add(this Headers headers, string name, string value) => headers.Add(name, Encoding.UTF8.GetBytes(value));
 }

@@ -98,10 +98,13 @@ internal sealed partial class DeadLetterWriter(
         }
     }
 
-    private static Message<byte[]?, byte[]?> Copy(ConsumeResult<byte[]?, byte[]?> record, string reason)
+    internal static Message<byte[]?, byte[]?> Copy(ConsumeResult<byte[]?, byte[]?> record, string reason)
     {
         var headers = new Headers();
-        AddAll(headers, record.Message.Headers);
+        foreach (var header in record.Message.Headers ?? [])
+        {
+            headers.Add(DeadLetterHeaders.OnLetter(header.Key), header.GetValueBytes());
+        }
         AddReason(headers, record, reason, MaxReasonLength);
         return new() { Key = record.Message.Key, Value = record.Message.Value, Headers = headers, Timestamp = record.Message.Timestamp };
     }
