@@ -7,6 +7,10 @@ namespace EmoStream.Cli.DeadLetters;
 /// <summary>One record of the dead-letter topic that nobody has sent again yet.</summary>
 internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
 {
+    // From year 1 to 9999: what DateTimeOffset knows.
+    private const long FirstMs = -62_135_596_800_000;
+    private const long LastMs = 253_402_300_799_999;
+
     public Place Place => new(Record.Partition.Value, Record.Offset.Value);
 
     public string Reason => Text(DeadLetterHeaders.Reason) ?? "";
@@ -18,7 +22,11 @@ internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
 
     public long SourceOffset => Number(DeadLetterHeaders.Offset, -1);
 
-    public DateTimeOffset SourceTime => DateTimeOffset.FromUnixTimeMilliseconds(Number(DeadLetterHeaders.Timestamp, Record.Message.Timestamp.UnixTimestampMs));
+    /// <summary>The record's time in milliseconds since 1970. Kafka takes any number for one.</summary>
+    public long SourceTimestamp => Number(DeadLetterHeaders.Timestamp, Record.Message.Timestamp.UnixTimestampMs);
+
+    /// <summary>The same; null where the calendar has no such time.</summary>
+    public DateTimeOffset? SourceTime => SourceTimestamp is >= FirstMs and <= LastMs ? DateTimeOffset.FromUnixTimeMilliseconds(SourceTimestamp) : null;
 
     /// <summary>Null for a record that never became an event.</summary>
     public int? Attempts => Text(DeadLetterHeaders.Attempts) is null ? null : (int)Number(DeadLetterHeaders.Attempts, 0);
@@ -34,7 +42,7 @@ internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
 
     /// <summary>Where the record lay, the same on every copy of it: after a crash a letter may be there twice.</summary>
     public string Position => Text(DeadLetterHeaders.Position)
-        ?? string.Create(CultureInfo.InvariantCulture, $"{Topic}/{SourcePartition}@{SourceOffset}/{SourceTime.ToUnixTimeMilliseconds()}");
+        ?? string.Create(CultureInfo.InvariantCulture, $"{Topic}/{SourcePartition}@{SourceOffset}/{SourceTimestamp}");
 
     /// <summary>Sorts the letters of a stream as they were sent for the first time.</summary>
     public long OriginOffset => Positions.Offset(Text(DeadLetterHeaders.Origin)) ?? SourceOffset;

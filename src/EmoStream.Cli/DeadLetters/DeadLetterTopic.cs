@@ -121,7 +121,7 @@ internal sealed class DeadLetterTopic : IDisposable
 
         return _producer.ProduceAsync(
             SourceOf(letter),
-            new() { Key = letter.Record.Message.Key, Value = letter.Record.Message.Value, Headers = headers, Timestamp = new Timestamp(letter.SourceTime) });
+            new() { Key = letter.Record.Message.Key, Value = letter.Record.Message.Value, Headers = headers, Timestamp = new Timestamp(letter.SourceTimestamp, TimestampType.CreateTime) });
     }
 
     /// <summary>Behind the last record that was sent again.</summary>

@@ -36,7 +36,7 @@ internal static class LetterOutput
             [
                 $"{letter.Place}",
                 string.Create(CultureInfo.InvariantCulture, $"{letter.Topic}/{letter.SourcePartition}@{letter.SourceOffset}"),
-                letter.SourceTime.ToString("u", CultureInfo.InvariantCulture),
+                letter.SourceTime?.ToString("u", CultureInfo.InvariantCulture) ?? string.Create(CultureInfo.InvariantCulture, $"{letter.SourceTimestamp} ms"),
                 Readable.Cut(letter.Reason, 80),
                 letter.Attempts?.ToString(CultureInfo.InvariantCulture) ?? "",
                 letter.Stream is null ? "" : "yes",
@@ -104,7 +104,7 @@ internal sealed record LetterJson(
     string Topic,
     int Partition,
     long Offset,
-    DateTimeOffset Time,
+    DateTimeOffset? Time,
     string Reason,
     int? Attempts,
     string? FailedWith,

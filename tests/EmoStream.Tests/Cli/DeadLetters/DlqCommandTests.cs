@@ -80,6 +80,23 @@ public sealed class DlqCommandTests : IDisposable
         Assert.Equal(1, JsonDocument.Parse((await RunAsync("list", "--json")).Output).RootElement.GetArrayLength());
     }
 
+    [Theory]
+    [InlineData(-100_000_000_000_000)]
+    [InlineData(1_795_912_677_778_000)]
+    public async Task Letter_TimeThatNoCalendarHas_ListedWithoutItAndSentAgainWithTheSame(long milliseconds)
+    {
+        await WriteAsync(("reason", "r"), ("offset", "1"), ("timestamp", $"{milliseconds}"));
+
+        Assert.Contains($"{milliseconds} ms", (await RunAsync("list")).Output, StringComparison.Ordinal);
+        var listed = JsonDocument.Parse((await RunAsync("list", "--json")).Output).RootElement[0];
+        Assert.Equal("r", listed.GetProperty("reason").GetString());
+        Assert.False(listed.TryGetProperty("time", out _));
+        Assert.Equal(0, (await RunAsync("show", "0:0", "--json")).ExitCode);
+        var (exitCode, output, error) = await RunAsync("redrive", "--all");
+        Assert.True(exitCode == 0, output + error);
+        Assert.Equal(milliseconds, Assert.Single(Read(new TopicPartition("t", 0))).Message.Timestamp.UnixTimestampMs);
+    }
+
     [Fact]
     public async Task Redrive_TruncatedLetter_RefusedAndKept()
     {
