@@ -77,28 +77,34 @@ internal sealed class DeadLetterTopic : IDisposable
         return [.. open.Values];
     }
 
+    /// <summary>Before the letters of parked streams are sent: with the wrong topic, none of them would seem to be parked.</summary>
+    /// <exception cref="InputException">There is no topic that says what is parked.</exception>
+    public void RequireParking()
+    {
+        if (!_partitions.ContainsKey(_options.ParkingTopic))
+        {
+            throw new InputException($"{_options.BootstrapServers} has no topic {_options.ParkingTopic}, which says what parked conversations wait for; --parking-topic names another.");
+        }
+    }
+
     /// <summary>The state of a stream; null when it is not parked.</summary>
     public ParkedState? StateOf(byte[] stream, CancellationToken cancellationToken)
     {
         ParkedState? state = null;
-        if (_partitions.ContainsKey(_options.ParkingTopic))
-        {
-            PartitionScan.Read(
-                _options,
-                ParkingLot.Topic(_options),
-                0,
-                record =>
+        PartitionScan.Read(
+            _options,
+            ParkingLot.Topic(_options),
+            0,
+            record =>
+            {
+                if (record.Message.Key.AsSpan().SequenceEqual(stream))
                 {
-                    if (record.Message.Key.AsSpan().SequenceEqual(stream))
-                    {
-                        state = ParkedState.Of(record.Message.Value);
-                    }
+                    state = ParkedState.Of(record.Message.Value);
+                }
 
-                    return true;
-                },
-                cancellationToken);
-        }
-
+                return true;
+            },
+            cancellationToken);
         return state;
     }
 

@@ -141,6 +141,11 @@ internal static class DlqCommand
                 return ExitCode.Failure;
             }
 
+            if (chosen.Exists(letter => letter.Stream is not null))
+            {
+                topic.RequireParking();
+            }
+
             var total = letters.Count(letter => IsChosen(letter) || chosen.Exists(other => Redrive.WaitsWith(letter, other)));
             Redrive? redrive = null;
             Progress.Run(terminal, "redrive", total, done =>

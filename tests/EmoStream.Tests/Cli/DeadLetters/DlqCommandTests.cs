@@ -137,6 +137,21 @@ public sealed class DlqCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Redrive_ParkedConversationAndParkingTopicMissing_Returns1AndSendsNothing()
+    {
+        await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", "id/0@3"));
+        await WriteAsync(("reason", "alone"));
+
+        var (exitCode, _, error) = await RunAsync("redrive", "--all", "--parking-topic", "nowhere");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("nowhere", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("unexpected", error, StringComparison.Ordinal);
+        Assert.Empty(Read(new TopicPartition("t", 0)));
+        // What stands alone needs no such topic.
+        Assert.Equal(0, (await RunAsync("redrive", "--reason", "alone", "--parking-topic", "nowhere")).ExitCode);
+    }
+
+    [Fact]
     public async Task List_TopicMissing_Returns1AndNamesIt()
     {
         var (exitCode, _, error) = await CliRun.RunAsync("dlq", "list", "--kafka", _kafka.BootstrapServers, "--topic", "nowhere");
