@@ -11,10 +11,13 @@ internal sealed class ControlCharacters : IRenderHook
 {
     public IEnumerable<IRenderable> Process(RenderOptions options, IEnumerable<IRenderable> renderables) => renderables.Select(inner => new Shown(inner));
 
+    /// <summary>For text that reaches a terminal otherwise.</summary>
+    public static string Show(string text) => string.Concat(text.Select(c => IsShown(c) ? Picture(c) : c));
+
     private static Segment Show(Segment segment)
         => segment.IsControlCode || segment.IsLineBreak || !segment.Text.Any(IsShown)
             ? segment
-            : new Segment(string.Concat(segment.Text.Select(c => IsShown(c) ? Picture(c) : c)), segment.Style);
+            : new Segment(Show(segment.Text), segment.Style);
 
     private static bool IsShown(char c) => (char.IsControl(c) && c != '\n') || c is (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 

@@ -13,5 +13,9 @@ internal static class KafkaEnvironment
 
     public static void CopySettingsTo(IDictionary<string, string> settings) => KafkaSettings.CopyTo(Read(), settings);
 
+    /// <summary>Whether Kafka allows a topic of that name.</summary>
+    public static bool IsTopic(string? topic)
+        => topic is { Length: > 0 and <= 249 } and not ("." or "..") && topic.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
+
     private static IConfigurationRoot Read() => new ConfigurationBuilder().AddEnvironmentVariables().Build();
 }

@@ -42,6 +42,7 @@ internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
 
     /// <summary>Where the record lay, the same on every copy of it: after a crash a letter may be there twice.</summary>
     public string Position => Text(DeadLetterHeaders.Position)
+        ?? (SourceOffset < 0 ? $"{Place}" : null)
         ?? string.Create(CultureInfo.InvariantCulture, $"{Topic}/{SourcePartition}@{SourceOffset}/{SourceTimestamp}");
 
     /// <summary>Sorts the letters of a stream as they were sent for the first time.</summary>

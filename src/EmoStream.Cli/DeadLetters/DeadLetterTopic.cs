@@ -23,7 +23,10 @@ internal sealed class DeadLetterTopic : IDisposable
         // The group is asked for by the client and used for nothing: no offset is committed.
         _options = new() { BootstrapServers = bootstrapServers, DeadLetterTopic = deadLetters, ParkingTopic = parking, GroupId = "emostream-dlq" };
         KafkaEnvironment.CopySettingsTo(_options.ClientSettings);
-        _producer = new ProducerBuilder<byte[]?, byte[]?>(KafkaStreamContext.ProducerConfig(_options)).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        var config = KafkaStreamContext.ProducerConfig(_options);
+        // One record a batch: one that Kafka refuses must not take its neighbours with it.
+        config.BatchNumMessages = 1;
+        _producer = new ProducerBuilder<byte[]?, byte[]?>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
         try
         {
             using var admin = new DependentAdminClientBuilder(_producer.Handle).Build();

@@ -58,6 +58,7 @@ internal static class DlqCommand
         var place = new Argument<string>("PARTITION:OFFSET") { Description = "The letter, as `dlq list` names it" };
         place.Validators.Add(result => RequirePlaces(result.Tokens.Select(token => token.Value), result));
         var output = new Option<string>("--out") { Description = "Write the record's value, byte for byte, to this file", HelpName = "FILE" };
+        output.Require(file => file != "", "--out must name a file.");
         var json = new Option<bool>("--json") { Description = "Print JSON, the value in base64" };
         var command = new Command("show", "Show one letter: why it is there, headers, key and value.") { place, source.Kafka, source.Topic, source.Parking, output, json };
         command.UseHelp($"""
@@ -69,23 +70,23 @@ internal static class DlqCommand
 
             What it shows is the record itself: people's words, where it is an utterance.
             """);
-        command.Run(terminal, async (parsed, cancellationToken) =>
+        command.Run(terminal, (parsed, cancellationToken) =>
         {
             _ = Place.TryParse(parsed.GetRequiredValue(place), out var wanted);
             using var topic = source.Open(parsed);
             if (topic.Read(letter => letter.Place == wanted, cancellationToken).Find(letter => letter.Place == wanted) is not { } letter)
             {
                 terminal.Fail($"There is no letter {wanted}, or it was sent again already.", "`emostream dlq list` names those that are there.");
-                return ExitCode.Failure;
+                return Task.FromResult(ExitCode.Failure);
             }
 
             if (parsed.GetValue(output) is { } file)
             {
-                await File.WriteAllBytesAsync(file, letter.Record.Message.Value ?? [], cancellationToken);
+                OutputFiles.Write(file, stream => stream.Write(letter.Record.Message.Value ?? []));
             }
 
             LetterOutput.Show(terminal, letter, parsed.GetValue(json), withValue: parsed.GetValue(output) is null);
-            return ExitCode.Ok;
+            return Task.FromResult(ExitCode.Ok);
         });
         return command;
     }
@@ -95,6 +96,7 @@ internal static class DlqCommand
         var source = new Source();
         var places = new Argument<string[]>("PARTITION:OFFSET") { Description = "Letters, as `dlq list` names them", Arity = ArgumentArity.ZeroOrMore };
         var reason = new Option<string>("--reason") { Description = "Letters whose reason contains this", HelpName = "TEXT" };
+        reason.Require(text => text != "", "--reason must not be empty; --all takes every letter.");
         var key = new Option<string>("--key") { Description = "Letters with this key: of one conversation", HelpName = "ID" };
         var all = new Option<bool>("--all") { Description = "Every letter" };
         var skip = new Option<string[]>("--skip") { Description = "Leave this letter out for good; it counts as sent", HelpName = "PARTITION:OFFSET" };

@@ -68,15 +68,18 @@ internal static class LetterOutput
 
         foreach (var header in letter.Record.Message.Headers ?? [])
         {
-            terminal.Output.WriteLine($"{header.Key}: {Utf8(header.GetValueBytes())}");
+            Write($"{header.Key}: {Utf8(header.GetValueBytes())}");
         }
 
-        terminal.Output.WriteLine($"key: {letter.Key}");
+        Write($"key: {letter.Key}");
         if (value is not null)
         {
-            terminal.Output.WriteLine();
-            terminal.Output.WriteLine(Encoding.UTF8.GetString(value));
+            Write("");
+            Write(Encoding.UTF8.GetString(value));
         }
+
+        // As it is for programs, but nothing in a record gives orders to a terminal.
+        void Write(string text) => terminal.Output.WriteLine(terminal.Out.Profile.Out.IsTerminal ? ControlCharacters.Show(text) : text);
     }
 
     public static void Result(Terminal terminal, Redrive redrive, bool json)

@@ -1,4 +1,6 @@
+using Confluent.Kafka;
 using EmoStream.Streaming.Kafka.DeadLetters;
+using ErrorCode = Confluent.Kafka.ErrorCode;
 
 namespace EmoStream.Cli.DeadLetters;
 
@@ -72,40 +74,80 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         }
     }
 
-    /// <summary>Sends and settles; false: a letter has lost its value, and nothing behind it may go.</summary>
+    /// <summary>Sends and settles; false: a letter could not be sent, and nothing behind it may go.</summary>
     private async Task<bool> SendAsync(List<DeadLetter> letters, string? parking, CancellationToken cancellationToken)
     {
         var complete = true;
-        if (parking is not null && letters.Exists(IsLost))
+        if (parking is not null && letters.Find(letter => Obstacle(letter) is not null) is { } first)
         {
-            letters = letters[..letters.FindIndex(IsLost)];
-            complete = false;
+            Refuse(Obstacle(first)!);
+            letters = letters[..letters.IndexOf(first)];
         }
 
         foreach (var chunk in letters.Chunk(Chunk))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var going = chunk.Where(letter => !skipped.Contains(letter.Place)).ToList();
-            complete &= !going.Exists(IsLost);
-            going.RemoveAll(IsLost);
-            // Copies of one letter go once and are settled together.
-            var once = going.DistinctBy(letter => letter.Position).ToList();
-            await Task.WhenAll(once.Select(letter => topic.SendAsync(letter, parking)));
-            await Task.WhenAll(chunk.Where(letter => !IsLost(letter)).Select(topic.SettleAsync));
-            Sent += once.Count;
-            Skipped += chunk.Length - chunk.Count(letter => !skipped.Contains(letter.Place));
-            sent(chunk.Length);
-        }
+            foreach (var obstacle in chunk.Select(Obstacle).OfType<string>().Distinct())
+            {
+                Refuse(obstacle);
+            }
 
-        if (!complete)
-        {
-            Problems.Add("a letter without value cannot be sent again: its record may still be in its topic; --skip leaves it out");
+            // Copies of one letter go once and are settled together.
+            var going = chunk.Where(letter => !skipped.Contains(letter.Place) && Obstacle(letter) is null).GroupBy(letter => letter.Position).ToList();
+            var refusals = await Task.WhenAll(going.Select(copies => TrySendAsync(copies.First(), parking)));
+            var gone = going.Where((_, i) => refusals[i] is null).ToList();
+            var left = chunk.Where(letter => skipped.Contains(letter.Place)).ToList();
+            await Task.WhenAll(gone.SelectMany(copies => copies).Concat(left).Select(topic.SettleAsync));
+            Sent += gone.Count;
+            Skipped += left.Count;
+            sent(chunk.Length);
+            for (var i = 0; i < going.Count; i++)
+            {
+                if (refusals[i] is { } error)
+                {
+                    Refuse($"letter {going[i].First().Place} was refused: {error.Reason}");
+                }
+            }
+
+            if (refusals.Any(error => error is not null && (parking is not null || error.Code == ErrorCode.Local_MsgTimedOut)))
+            {
+                // Out of order, or in vain: Kafka does not answer.
+                return false;
+            }
         }
 
         return complete;
+
+        void Refuse(string problem)
+        {
+            complete = false;
+            if (!Problems.Contains(problem))
+            {
+                Problems.Add(problem);
+            }
+        }
     }
 
-    private bool IsLost(DeadLetter letter) => letter.IsTruncated && !skipped.Contains(letter.Place);
+    /// <summary>What Kafka has against it; null: sent.</summary>
+    private async Task<Error?> TrySendAsync(DeadLetter letter, string? parking)
+    {
+        try
+        {
+            await topic.SendAsync(letter, parking);
+            return null;
+        }
+        catch (KafkaException e)
+        {
+            return e.Error;
+        }
+    }
+
+    /// <summary>Why a letter cannot be sent; null for those that can, and those that are left out.</summary>
+    private string? Obstacle(DeadLetter letter) =>
+        skipped.Contains(letter.Place) ? null
+        : letter.IsTruncated ? "a letter without value cannot be sent again: its record may still be in its topic; --skip leaves it out"
+        : !KafkaEnvironment.IsTopic(letter.Topic) ? $"letter {letter.Place} names no topic to send it to; --skip leaves it out"
+        : null;
 
     /// <summary>Letters behind the one that the state names may lack a neighbour that is still being written.</summary>
     private static bool IsComplete(DeadLetter letter, ParkedState? state) =>

@@ -18,7 +18,7 @@ internal static class ReplayCommand
         kafka.DefaultValueFactory = _ => KafkaEnvironment.BootstrapServers;
         var topic = new Option<string>("--topic") { Description = "Topic to produce to", HelpName = "T" };
         topic.DefaultValueFactory = _ => KafkaEnvironment.Topics.Utterances;
-        topic.Require(IsTopic, "--topic must be 1 to 249 of the characters a-z, A-Z, 0-9, dot, underscore and hyphen, and not . or ..");
+        topic.Require(KafkaEnvironment.IsTopic, "--topic must be 1 to 249 of the characters a-z, A-Z, 0-9, dot, underscore and hyphen, and not . or ..");
         var prefix = new Option<string>("--conversation-prefix") { Description = "Put in front of every conversation id", HelpName = "P", DefaultValueFactory = _ => "" };
         prefix.Require(IsPrefix, $"--conversation-prefix must be shorter than {UtteranceEventValidator.MaxIdLength} characters, without braces and control characters.");
         var noEnd = new Option<bool>("--no-end") { Description = "Leave conversations open that the file does not end" };
@@ -85,9 +85,6 @@ internal static class ReplayCommand
     private static bool IsPrefix(string? prefix) => string.IsNullOrEmpty(prefix) || IsConversationId(prefix + "x");
 
     /// <summary>Kafka's rule.</summary>
-    private static bool IsTopic(string? topic)
-        => topic is { Length: > 0 and <= 249 } and not ("." or "..") && topic.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
-
     private static bool IsConversationId(string id)
         => UtteranceEventValidator.Validate(new UtteranceEvent { ConversationId = id, Kind = UtteranceKind.End }) is null;
 }

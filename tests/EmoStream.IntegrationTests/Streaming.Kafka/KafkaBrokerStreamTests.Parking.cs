@@ -124,6 +124,29 @@ public sealed partial class KafkaBrokerStreamTests
         Assert.Equal(1, (await RunAsync("dlq", "redrive", letter, "--kafka", servers, "--topic", topic + ".dlq")).ExitCode);
     }
 
+    [Fact]
+    public async Task Redrive_LetterThatKafkaRefuses_NamedAndTheOthersGoOnce()
+    {
+        var servers = await ServersAsync();
+        var topic = await kafka.CreateTopicAsync(1, new() { ["max.message.bytes"] = "1000" });
+        await (await kafka.BrokerAsync()).CreateTopicAsync(topic + ".dlq", 1, []);
+        using var producer = Producer(servers);
+        for (var i = 0; i < 3; i++)
+        {
+            Headers headers = [new Header(DeadLetterHeaders.Topic, Encoding.UTF8.GetBytes(topic))];
+            await producer.ProduceAsync(
+                new TopicPartition(topic + ".dlq", 0), new() { Value = new byte[i == 1 ? 2000 : 1], Headers = headers }, TestContext.Current.CancellationToken);
+        }
+
+        var (exitCode, output, error) = await RunAsync("dlq", "redrive", "--all", "--kafka", servers, "--topic", topic + ".dlq", "--json");
+        Assert.True(exitCode == 1, output + error);
+        var result = JsonDocument.Parse(output).RootElement;
+        Assert.Equal(2, result.GetProperty("sent").GetInt32());
+        Assert.StartsWith("letter 0:1 was refused: ", Assert.Single(result.GetProperty("problems").EnumerateArray()).GetString(), StringComparison.Ordinal);
+        var left = JsonDocument.Parse((await RunAsync("dlq", "list", "--kafka", servers, "--topic", topic + ".dlq", "--json")).Output).RootElement;
+        Assert.Equal("0:1", Assert.Single(left.EnumerateArray()).GetProperty("letter").GetString());
+    }
+
     /// <summary>To "ill", one after another, each when the one before is acknowledged.</summary>
     private static async Task SendAsync(IProducer<byte[]?, byte[]?> producer, string topic, int from, int to)
     {
