@@ -106,7 +106,7 @@ internal sealed partial class DeadLetterWriter(
             headers.Add(DeadLetterHeaders.OnLetter(header.Key), header.GetValueBytes());
         }
         AddReason(headers, record, reason, MaxReasonLength);
-        return new() { Key = record.Message.Key, Value = record.Message.Value, Headers = headers, Timestamp = record.Message.Timestamp };
+        return new() { Key = record.Message.Key, Value = record.Message.Value, Headers = headers, Timestamp = TimeOf(record) };
     }
 
     private static Message<byte[]?, byte[]?> Cut(ConsumeResult<byte[]?, byte[]?> record, string reason, int keyBytes, int reasonLength)
@@ -123,9 +123,13 @@ internal sealed partial class DeadLetterWriter(
             Key = key?.Length > keyBytes ? key[..keyBytes] : key,
             Value = [],
             Headers = headers,
-            Timestamp = record.Message.Timestamp,
+            Timestamp = TimeOf(record),
         };
     }
+
+    /// <summary>Of topics whose broker sets the time (<c>message.timestamp.type=LogAppendTime</c>), too: no producer takes such a timestamp as it is.</summary>
+    private static Timestamp TimeOf(ConsumeResult<byte[]?, byte[]?> record) =>
+        record.Message.Timestamp.Type == TimestampType.NotAvailable ? Timestamp.Default : new(record.Message.Timestamp.UnixTimestampMs, TimestampType.CreateTime);
 
     private static void AddReason(Headers headers, ConsumeResult<byte[]?, byte[]?> record, string reason, int length)
     {

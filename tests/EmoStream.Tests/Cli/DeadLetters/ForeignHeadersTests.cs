@@ -64,6 +64,19 @@ public sealed class ForeignHeadersTests : IDisposable
         Assert.Equal(4, JsonDocument.Parse((await RunAsync("list", "--json")).Output).RootElement.GetArrayLength());
     }
 
+    [Theory]
+    [InlineData(TimestampType.LogAppendTime)]
+    [InlineData(TimestampType.NotAvailable)]
+    public async Task Letter_TimeThatNoProducerSet_Written(TimestampType type)
+    {
+        var record = Record(0);
+        record.Message.Timestamp = new Timestamp(1700000000000, type);
+
+        await ProduceAsync(DeadLetterWriter.Copy(record, "r"));
+
+        Assert.Equal("1700000000000", DeadLetterHeaders.Text(Assert.Single(Read("t.dlq")).Message.Headers, DeadLetterHeaders.Timestamp));
+    }
+
     private static Message<byte[]?, byte[]?> Note(string settled, byte[]? value) =>
         new() { Value = value, Headers = [new Header(DeadLetterHeaders.Settled, Encoding.UTF8.GetBytes(settled))] };
 
