@@ -10,7 +10,7 @@ var settings = builder.Configuration;
 builder.UseOrleans(silo => silo
     .UseLocalhostClustering(settings.GetValue("siloPort", 11111), settings.GetValue("gatewayPort", 30000))
     .AddKafkaStreams("Kafka", kafka => kafka
-        .Configure(options => (options.BootstrapServers, options.Topic) = (settings["kafka"]!, settings["topic"]!))
+        .Configure(options => (options.BootstrapServers, options.Topic, options.GroupId) = (settings["kafka"]!, settings["topic"]!, "sensors"))
         .UseMessages(messages => messages.StreamFromKey("readings").Json<Reading>())));
 await builder.Build().RunAsync();
 

@@ -42,7 +42,8 @@ internal sealed class Bench : IAsyncDisposable
         var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => value };
         option.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() < 1) result.AddError($"{name} must be at least 1.");
+            // The text itself: asking for the value throws where it is no number.
+            if (result.Tokens is [var token] && !(int.TryParse(token.Value, out var number) && number >= 1)) result.AddError($"{name} must be a number of at least 1.");
         });
         return option;
     }
