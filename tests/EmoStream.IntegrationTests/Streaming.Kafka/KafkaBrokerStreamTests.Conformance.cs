@@ -24,7 +24,7 @@ public sealed partial class KafkaBrokerStreamTests
         {
             // One by one: a batch that is larger than the quota allows would never come through.
             await producer.ProduceAsync(
-                new TopicPartition(topic, 0), new() { Key = "s"u8.ToArray(), Value = Value(i, 10_000) }, TestContext.Current.CancellationToken);
+                new TopicPartition(topic, 0), new() { Key = "s"u8.ToArray(), Value = BackPressureTests.Value(i, 10_000) }, TestContext.Current.CancellationToken);
         }
         await using var host = await HostAsync(servers, topic, configure: options => options.ClientSettings["client.id"] = client);
 
@@ -91,7 +91,7 @@ public sealed partial class KafkaBrokerStreamTests
         using var producer = Producer(servers);
         for (var i = 0; i < records; i++)
         {
-            producer.Produce(new TopicPartition(topic, 0), new() { Key = "s"u8.ToArray(), Value = Value(i, 50_000) });
+            producer.Produce(new TopicPartition(topic, 0), new() { Key = "s"u8.ToArray(), Value = BackPressureTests.Value(i, 50_000) });
         }
         producer.Flush(Eventually.Timeout);
         await probe.Until(p => p.Attempts == 1);

@@ -28,7 +28,7 @@ public abstract partial class KafkaStreamTests
             counter,
             join);
 
-    protected static IProducer<byte[]?, byte[]?> Producer(string servers) => new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig
+    internal static IProducer<byte[]?, byte[]?> Producer(string servers) => new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig
     {
         BootstrapServers = servers,
         EnableIdempotence = true,
@@ -70,7 +70,7 @@ public abstract partial class KafkaStreamTests
         return records;
     }
 
-    protected static async Task CommittedAsync(string servers, string topic, int partition, long offset)
+    internal static async Task CommittedAsync(string servers, string topic, int partition, long offset)
     {
         // The provider's group is the Orleans service id, which ProbeHost sets to the topic.
         using var consumer = Consumer(servers, topic);
