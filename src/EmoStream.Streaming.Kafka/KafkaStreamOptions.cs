@@ -9,26 +9,28 @@ namespace EmoStream.Streaming.Kafka;
 /// </summary>
 public sealed class KafkaStreamOptions
 {
+    private const string TopicName = "[a-zA-Z0-9._-]{1,249}";
+
     /// <summary>Addresses of the Kafka brokers, <c>host:port</c> separated by commas. Required.</summary>
     [Required]
     public string BootstrapServers { get; set; } = "";
 
     /// <summary>The topic whose partitions become the provider's queues. Required.</summary>
-    [Required]
+    [Required, RegularExpression(TopicName, ErrorMessage = "{0} is not a topic name: letters, digits, '.', '_' and '-', at most 249 of them.")]
     public string Topic { get; set; } = "";
 
     /// <summary>
-    /// Where records go that cannot become an event, or whose event is given up. The default is the topic's name followed by
-    /// <c>.dlq</c>.
+    /// Where records go that cannot become an event, or whose event is given up. The default is the topic's name, the
+    /// group's, and <c>.dlq</c>: <c>orders.billing.dlq</c>.
     /// </summary>
-    [Required]
+    [Required, RegularExpression(TopicName, ErrorMessage = "{0} is not a topic name: letters, digits, '.', '_' and '-', at most 249 of them.")]
     public string DeadLetterTopic { get; set; } = "";
 
     /// <summary>
-    /// Where stands which streams are parked; one partition, compacted. The default is the topic's name followed by
+    /// Where stands which streams are parked; one partition, compacted. The default is the topic's name, the group's, and
     /// <c>.parked</c>.
     /// </summary>
-    [Required]
+    [Required, RegularExpression(TopicName, ErrorMessage = "{0} is not a topic name: letters, digits, '.', '_' and '-', at most 249 of them.")]
     public string ParkingTopic { get; set; } = "";
 
     /// <summary>The consumer group that committed offsets are stored under; no member ever joins it. The default is the Orleans service id.</summary>

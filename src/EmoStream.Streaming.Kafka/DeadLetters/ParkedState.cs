@@ -7,12 +7,12 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// That a stream is parked, as it lies in the compacted parking topic; no record, or one without value: it is not.
 /// <code>
 /// key    probe/conversation-7
-/// value  {"partition":3,"since":"q8Xw/3@1071","last":"q8Xw/3@1090","atMs":1763860000000}
+/// value  {"partition":3,"since":"billing:q8Xw/3@1071","last":"q8Xw/3@1090","atMs":1763860000000}
 /// </code>
 /// Positions are <c>topicId/partition@offset</c>.
 /// </summary>
 /// <param name="Partition">The partition of the event.</param>
-/// <param name="Since">The position of the event that was given up; names this parking.</param>
+/// <param name="Since">The group, and the position of the event that it gave up; names this parking.</param>
 /// <param name="Last">The position of the last event that went to the dead-letter topic.</param>
 /// <param name="AtMs">When the stream was parked, in milliseconds since 1970.</param>
 internal sealed record ParkedState(int Partition, string Since, string Last, long AtMs)

@@ -85,7 +85,8 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     {
         var given = events[0];
         var name = RetryRules.NameOf(failure);
-        var state = new ParkedState(partition, PositionOf(given), "", context.Time.GetUtcNow().ToUnixTimeMilliseconds());
+        // The group, too: what another application of the topic sends again is not for this one's parked stream.
+        var state = new ParkedState(partition, $"{context.Options.GroupId}:{PositionOf(given)}", "", context.Time.GetUtcNow().ToUnixTimeMilliseconds());
         Leave(given, state, $"given up after {attempts} attempts: {name}", Poison(attempts, name));
         for (var i = 1; i < events.Count; i++)
         {

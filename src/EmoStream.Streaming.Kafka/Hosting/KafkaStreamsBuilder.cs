@@ -80,13 +80,14 @@ public sealed class KafkaStreamsBuilder
                 {
                     options.GroupId = cluster.Value.ServiceId;
                 }
+                // Of each group its own: what one application cannot take is none of the others' business.
                 if (options.DeadLetterTopic.Length == 0 && options.Topic.Length > 0)
                 {
-                    options.DeadLetterTopic = options.Topic + ".dlq";
+                    options.DeadLetterTopic = $"{options.Topic}.{options.GroupId}.dlq";
                 }
                 if (options.ParkingTopic.Length == 0 && options.Topic.Length > 0)
                 {
-                    options.ParkingTopic = options.Topic + ".parked";
+                    options.ParkingTopic = $"{options.Topic}.{options.GroupId}.parked";
                 }
             })
             .Validate(options => options.RetryDelays.All(delay => delay >= TimeSpan.Zero), $"{nameof(KafkaStreamOptions.RetryDelays)} must not be negative.")

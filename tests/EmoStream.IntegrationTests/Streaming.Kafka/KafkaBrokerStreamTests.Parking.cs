@@ -124,6 +124,43 @@ public sealed partial class KafkaBrokerStreamTests
         Assert.Equal(1, (await RunAsync("dlq", "redrive", letter, "--kafka", servers, "--topic", topic + ".dlq")).ExitCode);
     }
 
+    /// <summary>Both refuse the same event, so both park the stream; one is mended and sent its letters again.</summary>
+    [Fact]
+    public async Task Parked_InTwoGroupsOfOneTopic_RedriveOfOneContinuesItAlone()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var (billing, audit) = (new Probe { Before = Refuse("ill", "1") }, new Probe { Before = Refuse("ill", "1") });
+        await using var first = await GroupAsync("billing", billing);
+        await using var second = await GroupAsync("audit", audit);
+        using var producer = Producer(servers);
+        await SendAsync(producer, topic, 0, 3);
+        await ReadAsync(servers, $"{topic}.billing.dlq", 2);
+        await ReadAsync(servers, $"{topic}.audit.dlq", 2);
+
+        billing.Before = (_, _) => Task.CompletedTask;
+        var (exitCode, output, error) = await RunAsync("dlq", "redrive", "--all", "--kafka", servers, "--topic", $"{topic}.billing.dlq");
+
+        Assert.True(exitCode == 0, output + error);
+        await billing.Until(p => p.ValuesOf("ill").Count == 3);
+        Assert.Equal(["0", "1", "2"], billing.ValuesOf("ill"));
+        // The other's two letters, and the two records that were sent again, which are not for it: behind the event it gave up.
+        await ReadAsync(servers, $"{topic}.audit.dlq", 4);
+        Assert.Equal(["0"], audit.ValuesOf("ill"));
+        Assert.Equal("[]", (await RunAsync("dlq", "list", "--kafka", servers, "--topic", $"{topic}.billing.dlq", "--json")).Output.Trim());
+
+        Task<ProbeHost> GroupAsync(string group, Probe probe) => ProbeHost.StartAsync(
+            servers,
+            topic,
+            probe,
+            RetryFast,
+            configuration: new Dictionary<string, string?>
+            {
+                ["Orleans:Streaming:Kafka:GroupId"] = group,
+                ["Orleans:Streaming:Kafka:DeadLetterTopic"] = "",
+                ["Orleans:Streaming:Kafka:ParkingTopic"] = "",
+            });
+    }
+
     [Fact]
     public async Task Redrive_LetterThatKafkaRefuses_NamedAndTheOthersGoOnce()
     {

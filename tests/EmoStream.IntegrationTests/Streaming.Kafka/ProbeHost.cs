@@ -45,6 +45,8 @@ public sealed class ProbeHost : IAsyncDisposable
             ["Orleans:Streaming:Kafka:ProviderType"] = "Kafka",
             ["Orleans:Streaming:Kafka:ServiceKey"] = "kafka",
             ["Orleans:Streaming:Kafka:Topic"] = topic,
+            ["Orleans:Streaming:Kafka:DeadLetterTopic"] = topic + ".dlq",
+            ["Orleans:Streaming:Kafka:ParkingTopic"] = topic + ".parked",
             ["Orleans:Streaming:Kafka:CommitInterval"] = "00:00:00.100",
         });
         builder.Configuration.AddInMemoryCollection(configuration);

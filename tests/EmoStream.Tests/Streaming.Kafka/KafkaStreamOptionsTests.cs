@@ -30,8 +30,8 @@ public sealed class KafkaStreamOptionsTests
         }).Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka");
         Assert.Equal("broker:9092", options.BootstrapServers);
         Assert.Equal("events", options.Topic);
-        Assert.Equal("events.dlq", options.DeadLetterTopic);
-        Assert.Equal("events.parked", options.ParkingTopic);
+        Assert.Equal("events.service.dlq", options.DeadLetterTopic);
+        Assert.Equal("events.service.parked", options.ParkingTopic);
         Assert.Equal([TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30)], options.RetryDelays);
         Assert.Equal("service", options.GroupId);
         Assert.Equal(77, options.CacheRecords);
@@ -58,6 +58,17 @@ public sealed class KafkaStreamOptionsTests
         var error = Assert.Throws<OptionsValidationException>(() => host.Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka"));
         Assert.Contains(nameof(KafkaStreamOptions.Topic), error.Message, StringComparison.Ordinal);
         Assert.Contains(nameof(KafkaStreamOptions.BootstrapServers), error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Validation_GroupThatNoTopicCanBeNamedAfter_AsksForNames()
+    {
+        var host = Build([], silo => silo.AddKafkaStreams("Kafka", streams => streams.Configure(o =>
+            (o.BootstrapServers, o.Topic, o.GroupId) = ("b:1", "t", "billing/eu"))));
+        var error = Assert.Throws<OptionsValidationException>(() => host.Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka"));
+        Assert.Equal(2, error.Failures.Count());
+        Assert.Contains($"{nameof(KafkaStreamOptions.DeadLetterTopic)} is not a topic name", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"{nameof(KafkaStreamOptions.ParkingTopic)} is not a topic name", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -150,6 +161,10 @@ public sealed class KafkaStreamOptionsTests
         if (property.GetCustomAttribute<RequiredAttribute>() is not null)
         {
             yield return property.PropertyType == typeof(string) ? " " : null;
+        }
+        if (property.GetCustomAttribute<RegularExpressionAttribute>() is not null)
+        {
+            yield return "a name with spaces";
         }
         foreach (var denied in property.GetCustomAttribute<DeniedValuesAttribute>()?.Values ?? [])
         {
