@@ -19,19 +19,20 @@ internal static class LoadCommand
         var utterances = Bench.Positive("--utterances", "Utterances per run.", 100_000);
         var conversations = Bench.Positive("--conversations", "Conversations they are spread over.", 2_000);
         var rate = new Option<int>("--rate") { Description = "Utterances per second; 0: as fast as possible.", DefaultValueFactory = _ => 0 };
+        var warm = Bench.Positive("--warm", "Utterances of other conversations first, as fast as possible: no measure of a process that is still being compiled.", 20_000);
         var rounds = Bench.Positive("--rounds", "Runs of each system, interleaved.", 3);
         var seed = new Option<int>("--seed") { Description = "Seed of the workload.", DefaultValueFactory = _ => 1 };
         var bundle = new Option<string>("--bundle") { Description = "Bundle for --scorer model.", DefaultValueFactory = _ => Checkout.At("infra", "models", "meld") };
         var json = new Option<bool>("--json") { Description = "Results as JSON lines." };
         var command = new Command("load", "Throughput, latency and memory end to end, beside a bare loop in the same run. Build with -c Release.")
         {
-            scorer, utterances, conversations, rate, rounds, seed, bundle, json,
+            scorer, utterances, conversations, rate, warm, rounds, seed, bundle, json,
         };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             if (!await Bench.HasServersAsync("load")) return 1;
             var settings = new TrialSettings(
-                "", parsed.GetValue(scorer)!, parsed.GetValue(bundle)!, parsed.GetValue(utterances), parsed.GetValue(conversations), parsed.GetValue(rate), parsed.GetValue(seed));
+                "", parsed.GetValue(scorer)!, parsed.GetValue(bundle)!, parsed.GetValue(utterances), parsed.GetValue(conversations), parsed.GetValue(rate), parsed.GetValue(warm), parsed.GetValue(seed));
             var results = await RunAsync(settings, parsed.GetValue(rounds), parsed.GetValue(json), cancellationToken);
             if (!parsed.GetValue(json)) Report(settings, results);
             return results.Select(r => r.Digest).Distinct().Count() == 1 ? 0 : 1;
@@ -70,7 +71,7 @@ internal static class LoadCommand
         }
 
         AnsiConsole.Write(table);
-        Console.WriteLine($"{settings.Utterances} utterances, {settings.Conversations} conversations, scorer {settings.Scorer}, rate {(settings.Rate == 0 ? "max" : F(settings.Rate, 0) + "/s")}");
+        Console.WriteLine($"{settings.Utterances} utterances, {settings.Conversations} conversations, scorer {settings.Scorer}, rate {(settings.Rate == 0 ? "max" : F(settings.Rate, 0) + "/s")}, warmed with {settings.Warm}");
         Console.WriteLine($"EmoStream to bare loop, medians: throughput {F(Median(r => r.PerSecond), 2)}, p50 {F(Median(r => r.P50Ms), 2)}, p99 {F(Median(r => r.P99Ms), 2)}, CPU {F(Median(r => r.CpuSeconds), 2)}");
         Console.WriteLine(results.Select(r => r.Digest).Distinct().Count() == 1
             ? "Every run gave the same timelines: all utterances once, in order, with the same labels."

@@ -13,7 +13,7 @@ using StackExchange.Redis;
 namespace EmoStream.Benchmarks.Load;
 
 /// <summary>What to run.</summary>
-internal sealed record TrialSettings(string System, string Scorer, string Bundle, int Utterances, int Conversations, int Rate, int Seed);
+internal sealed record TrialSettings(string System, string Scorer, string Bundle, int Utterances, int Conversations, int Rate, int Warm, int Seed);
 
 /// <summary>What came out. Latency from due to announced entry; memory is the system's resident set.</summary>
 internal sealed record TrialResult(
@@ -22,7 +22,6 @@ internal sealed record TrialResult(
 /// <summary>One system under one load, from scratch: new topic, empty Redis, new process, warm-up, load, check of every entry.</summary>
 internal sealed class Trial(KafkaBroker kafka, RedisServer redis, TrialSettings settings, string logs)
 {
-    private const int WarmUtterances = 2000;
     private static int s_topics;
 
     public async Task<TrialResult> RunAsync(CancellationToken cancellationToken)
@@ -34,7 +33,7 @@ internal sealed class Trial(KafkaBroker kafka, RedisServer redis, TrialSettings 
         await kafka.CreateTopicAsync(topic + ".dlq", 1);
         await using var process = await StartAsync(topic);
 
-        await LoadAsync(connection, topic, "warm", Math.Min(WarmUtterances, settings.Utterances), Math.Min(200, settings.Conversations), 0, cancellationToken);
+        await LoadAsync(connection, topic, "warm", settings.Warm, Math.Min(200, settings.Conversations), 0, cancellationToken);
         var (cpu, rss) = (CpuSeconds(process.Id), ResidentMb(process.Id));
         var (due, watcher) = await LoadAsync(connection, topic, "load", settings.Utterances, settings.Conversations, settings.Rate, cancellationToken);
         var latencies = due.Select((at, i) => Stopwatch.GetElapsedTime(at, watcher.VisibleAt[i]).TotalMilliseconds).Order().ToArray();
