@@ -9,7 +9,7 @@ namespace EmoStream.Streaming.Kafka;
 /// </summary>
 public sealed class KafkaStreamOptions
 {
-    private const string TopicName = "[a-zA-Z0-9._-]{1,249}";
+    private const string TopicName = @"(?!\.\.?$)[a-zA-Z0-9._-]{1,249}";
 
     /// <summary>Addresses of the Kafka brokers, <c>host:port</c> separated by commas. Required.</summary>
     [Required]

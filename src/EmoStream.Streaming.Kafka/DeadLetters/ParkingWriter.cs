@@ -122,22 +122,23 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
             return;
         }
         var at = new TopicPartition(context.Options.Topic, partition);
-        var wanted = items.ToDictionary(i => i.Offset);
         var topicId = await context.Topics.TopicIdAsync().ConfigureAwait(false);
-        if (items[0].Origin.Source == $"{topicId}/{partition}")
+        // A stream may hold events of a topic that has since been deleted and created again, and one event twice after a rewind.
+        var wanted = items.Where(i => i.Origin.Source == $"{topicId}/{partition}").ToLookup(i => i.Offset);
+        if (wanted.Count > 0)
         {
             var left = wanted.Count;
             PartitionScan.Read(
                 context.Options,
                 at,
-                wanted.Keys.Min(),
+                wanted.Min(i => i.Key),
                 record =>
                 {
-                    if (wanted.TryGetValue(record.Offset, out var item))
+                    foreach (var item in wanted[record.Offset])
                     {
                         item.Record = record;
-                        left--;
                     }
+                    left -= wanted.Contains(record.Offset) ? 1 : 0;
                     return left > 0;
                 },
                 _stop.Token);

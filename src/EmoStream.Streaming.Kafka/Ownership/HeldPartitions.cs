@@ -14,5 +14,6 @@ internal sealed class HeldPartitions
 
     public void Add(string provider, int partition, PartitionReader reader) => _held[(provider, partition)] = reader;
 
-    public void Remove(string provider, int partition) => _held.TryRemove((provider, partition), out _);
+    /// <summary>Nothing where another reader has taken its place: one that closes late must not speak for that.</summary>
+    public void Remove(string provider, int partition, PartitionReader reader) => _held.TryRemove(new(((provider, partition)), reader));
 }

@@ -79,13 +79,13 @@ internal sealed class PartitionHolders(IServiceProvider services) : GrainService
         {
             return await GetGrainService(silo).HoldsAsync(provider, partition);
         }
-        catch (TimeoutException)
+        catch (Exception e) when (e is TimeoutException or SiloUnavailableException)
         {
-            return true; // it may have stalled; membership finds out
+            return true; // stalled, or its connection broke; if it is gone, membership finds out
         }
         catch (Exception)
         {
-            return false; // gone, or without this provider
+            return false; // without this provider
         }
     }
 }

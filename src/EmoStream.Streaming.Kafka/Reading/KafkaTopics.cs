@@ -51,6 +51,7 @@ internal sealed partial class KafkaTopics : IDisposable
                     {
                         // Every reader will ask for the id: who cannot have it should know now.
                         await TopicIdAsync(patience).WaitAsync(either.Token);
+                        await CheckParkingAsync(admin, patience).WaitAsync(either.Token);
                         return partitions;
                     }
                     // 2 what is missing is created, once
@@ -180,6 +181,28 @@ internal sealed partial class KafkaTopics : IDisposable
         }
     }
 
+    /// <summary>A topic that came about by itself forgets by age which streams are parked, and they would go on behind a gap.</summary>
+    private async Task CheckParkingAsync(IAdminClient admin, TimeSpan timeout)
+    {
+        if (!_options.UseAdminRequests || _options.RetryDelays.Count == 0)
+        {
+            return;
+        }
+        try
+        {
+            var found = await admin.DescribeConfigsAsync(
+                [new ConfigResource { Type = ResourceType.Topic, Name = _options.ParkingTopic }], new DescribeConfigsOptions { RequestTimeout = timeout });
+            if (found[0].Entries.TryGetValue("cleanup.policy", out var policy) && policy.Value != "compact")
+            {
+                LogNotCompacted(_options.ParkingTopic, policy.Value);
+            }
+        }
+        catch (KafkaException)
+        {
+            // Not there yet, or not ours to ask about.
+        }
+    }
+
     private IAdminClient Build() => new AdminClientBuilder(KafkaStreamContext.Common(_options))
         .SetErrorHandler((_, error) => Failed(error.Code))
         .SetLogHandler((_, _) => { })
@@ -190,6 +213,9 @@ internal sealed partial class KafkaTopics : IDisposable
 
     [LoggerMessage(LogLevel.Warning, "Topic {Topic} could not be created: {Error}.")]
     private partial void LogNotCreated(string topic, ErrorCode error);
+
+    [LoggerMessage(LogLevel.Error, "Topic {Topic} has cleanup.policy {Policy}: it forgets which streams are parked. Set it to compact.")]
+    private partial void LogNotCompacted(string topic, string policy);
 
     [LoggerMessage(LogLevel.Warning, "Waiting for topic {Topic}: {Error}.")]
     private partial void LogWaiting(string topic, string error);

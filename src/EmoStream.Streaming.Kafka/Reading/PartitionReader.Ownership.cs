@@ -40,7 +40,7 @@ internal sealed partial class PartitionReader
         if (_holds)
         {
             _holds = false;
-            context.Holders!.Held.Remove(context.Name, partition);
+            context.Holders!.Held.Remove(context.Name, partition, this);
         }
     }
 

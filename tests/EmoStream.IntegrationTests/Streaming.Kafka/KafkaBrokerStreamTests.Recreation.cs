@@ -1,3 +1,5 @@
+using System.Text;
+using EmoStream.Streaming.Kafka;
 using EmoStream.Testing;
 using EmoStream.Testing.Kafka;
 
@@ -90,6 +92,51 @@ public sealed partial class KafkaBrokerStreamTests
         await host.Probe.Until(p => p.ValuesOf("new").Distinct().Count() == 10);
         await CommittedAsync(servers, topic, 0, 10);
         Assert.Equal(2, host.Probe.Sources.Count);
+    }
+
+    /// <summary>The same offset twice in one stream: of the former topic's record nothing is left, and the new one's is its own.</summary>
+    [Fact]
+    public async Task Recreated_StreamGivenUpWithEventsOfBoth_TwoLettersEachWithItsOwnValue()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var broker = await kafka.BrokerAsync();
+        var refuse = new TaskCompletionSource();
+        var probe = new Probe
+        {
+            Before = async (stream, _) =>
+            {
+                if (stream == "ill")
+                {
+                    await refuse.Task.WaitAsync(TestContext.Current.CancellationToken);
+                    throw new InvalidOperationException("ill");
+                }
+            },
+        };
+        await using var host = await HostAsync(servers, topic, probe, o =>
+        {
+            RetryFast(o);
+            o.TopicCheckInterval = TimeSpan.FromMilliseconds(100);
+        });
+        foreach (var life in (string[])["old", "new"])
+        {
+            using (var producer = Producer(servers))
+            {
+                Send(producer, topic, "ill", life);
+                Send(producer, topic, "well", life);
+                producer.Flush(Eventually.Timeout);
+            }
+            await probe.Until(p => p.ValuesOf("well").Contains(life));
+            if (life == "old")
+            {
+                await RecreateAsync(broker, topic);
+            }
+        }
+        refuse.SetResult();
+
+        var letters = await ReadAsync(servers, topic + ".dlq", 2);
+        Assert.All(letters, letter => Assert.Equal("0", Header(letter, DeadLetterHeaders.Offset)));
+        Assert.Equal([null, "new"], letters.Select(letter => letter.Message.Value is { } value ? Encoding.UTF8.GetString(value) : null).Order());
+        await CommittedAsync(servers, topic, 0, 2);
     }
 
     private static async Task RecreateAsync(KafkaBroker broker, string topic)
