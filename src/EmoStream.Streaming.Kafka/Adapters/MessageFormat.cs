@@ -50,8 +50,8 @@ internal sealed class JsonFormat<T>(JsonTypeInfo<T> json, string? type, string? 
         }
         catch (JsonException e)
         {
-            // Message and inner exceptions may quote the payload; path and position do not.
-            error = string.Create(CultureInfo.InvariantCulture, $"not-json: {e.Path ?? "$"} at line {e.LineNumber}, byte {e.BytePositionInLine}");
+            // Message and inner exceptions may quote the payload, and the path has the keys of dictionaries; the position has neither.
+            error = string.Create(CultureInfo.InvariantCulture, $"not-json: invalid at line {e.LineNumber}, byte {e.BytePositionInLine}");
         }
         catch (InvalidOperationException)
         {

@@ -100,7 +100,7 @@ internal sealed partial class PartitionReader
         _askedAt = context.Time.GetTimestamp();
         consumer.Assign(new TopicPartitionOffset(_topicPartition, from));
         _stored = from;
-        Volatile.Write(ref _high, high.Value);
+        StartLag(consumer, high);
         LogAssigned(partition, from);
     }
 
@@ -133,7 +133,6 @@ internal sealed partial class PartitionReader
             consumer.StoreOffset(new TopicPartitionOffset(_topicPartition, watermark));
             _stored = watermark;
             Volatile.Write(ref _movedAt, context.Time.GetTimestamp());
-            Volatile.Write(ref _high, Math.Max(Volatile.Read(ref _high), consumer.GetWatermarkOffsets(_topicPartition).High.Value));
         }
     }
 

@@ -40,8 +40,6 @@ internal sealed partial class PartitionReader(
     private readonly ConcurrentDictionary<PendingOffset, Task> _deadLetters = new();
     private readonly TopicPartition _topicPartition = new(context.Options.Topic, partition);
     private long _stored = -1;
-    private long _high = -1;
-    private long _movedAt = context.Time.GetTimestamp();
     private TimeSpan _pause = FirstPause;
     private volatile bool _abandoned;
 
@@ -56,16 +54,6 @@ internal sealed partial class PartitionReader(
 
     /// <summary>Streams that are parked by an event of this partition.</summary>
     public int Parked => parking?.Count ?? 0;
-
-    /// <summary>Records between the watermark and the end of the partition; 0 until both are known.</summary>
-    public long Lag => Math.Max(0, Volatile.Read(ref _high) - (tracker.Watermark ?? long.MaxValue));
-
-    /// <summary>How old the oldest record is that was read and is not done, in seconds by its timestamp; 0 without one.</summary>
-    public double LagSeconds =>
-        tracker.OldestTimestampMs is { } oldest ? Math.Max(0, (context.Time.GetUtcNow().ToUnixTimeMilliseconds() - oldest) / 1000.0) : 0;
-
-    /// <summary>For how many seconds the watermark has stood still while there was something behind it.</summary>
-    public double WatermarkAge => Lag == 0 ? 0 : context.Time.GetElapsedTime(Volatile.Read(ref _movedAt)).TotalSeconds;
 
     public void Start()
     {
@@ -190,9 +178,11 @@ internal sealed partial class PartitionReader(
             }
             RewindWhereAsked(consumer);
             Store(consumer);
+            LookAtEnd(consumer);
             // 1
             if (!tracker.WaitForRoom(Tick))
             {
+                AskForEnd(consumer);
                 continue;
             }
             // 2

@@ -67,6 +67,7 @@ public abstract partial class KafkaStreamTests
         await CommittedAsync(servers, topic, 0, 1);
         var attempted = probe.Until(p => p.Attempts == 2);
         probe.Before = (_, _) => release.Task;
+        var sent = Stopwatch.GetTimestamp();
         for (var i = 1; i <= 10; i++)
         {
             Send(producer, topic, "s", $"{i}");
@@ -74,6 +75,10 @@ public abstract partial class KafkaStreamTests
         producer.Flush(Eventually.Timeout);
         await attempted;
 
+        await LagIsAsync(meters, 10);
+        await Eventually.TrueAsync(() => meters.Observe("emostream.kafka.watermark.age") > 0.2, () => $"the watermark grows old, is {meters.Observe("emostream.kafka.watermark.age")} s");
+        // That nothing came before is no age.
+        Assert.InRange(meters.Observe("emostream.kafka.watermark.age"), 0.2, Stopwatch.GetElapsedTime(sent).TotalSeconds);
         await Eventually.TrueAsync(() => meters.Observe("emostream.kafka.cache.records") == 10, () => $"{meters.Observe("emostream.kafka.cache.records")} cached");
         await Eventually.TrueAsync(() => meters.Observe("emostream.kafka.lag.time") > 0.2, () => "the oldest record grows old");
         Assert.True(meters.Observe("emostream.kafka.cache.size") > 0);
@@ -84,9 +89,55 @@ public abstract partial class KafkaStreamTests
         Assert.Equal(0, meters.Observe("emostream.kafka.lag.time"));
         Assert.Equal(0, meters.Observe("emostream.kafka.watermark.age"));
         Assert.Equal(0, meters.Observe("kafka_consumergroup_lag"));
+        Assert.Equal(0, meters.Observe("emostream.kafka.lag"));
         Assert.Equal(["consumergroup", "partition", "topic"], meters.TagsOf("kafka_consumergroup_lag").Order());
         Assert.Equal(11, meters.CountOf("emostream.kafka.fetch.duration"));
         Assert.Equal(11, meters.CountOf("emostream.kafka.ack.duration"));
+    }
+
+    [Fact]
+    public async Task Metrics_CacheIsFull_LagCountsWhatIsNotEvenFetched()
+    {
+        // More than the client fetches ahead: it hears nothing of what comes after them.
+        const int fetched = 3_000;
+        const int more = 500;
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var probe = new Probe { Before = (_, _) => release.Task };
+        await using var host = await HostAsync(
+            servers,
+            topic,
+            probe,
+            o =>
+            {
+                o.CacheRecords = 5;
+                o.TopicCheckInterval = TimeSpan.FromMilliseconds(100);
+            });
+        using var meters = new MeterProbe(host.Services);
+        using var producer = Producer(servers);
+        SendRange(0, fetched);
+        await LagIsAsync(meters, fetched);
+        Assert.Equal(5, meters.Observe("emostream.kafka.cache.records"));
+
+        SendRange(fetched, more);
+
+        await LagIsAsync(meters, fetched + more);
+        Assert.Equal(5, meters.Observe("emostream.kafka.cache.records"));
+        Assert.True(meters.Observe("emostream.kafka.watermark.age") > 0);
+        var caughtUp = probe.Until(p => p.Count == fetched + more);
+        release.SetResult();
+        await caughtUp;
+        await LagIsAsync(meters, 0);
+        Assert.Equal(0, meters.Observe("emostream.kafka.watermark.age"));
+
+        void SendRange(int from, int count)
+        {
+            for (var i = from; i < from + count; i++)
+            {
+                Send(producer, topic, "s", $"{i}");
+            }
+            producer.Flush(Eventually.Timeout);
+        }
     }
 
     [Fact]
@@ -113,6 +164,10 @@ public abstract partial class KafkaStreamTests
         Assert.Equal(["-100000000000000", "0", "1000"], probe.ValuesOf("s"));
         Assert.Equal(3, meters.CountOf("emostream.kafka.fetch.duration"));
     }
+
+    private static Task LagIsAsync(MeterProbe meters, int records) => Eventually.TrueAsync(
+        () => meters.Observe("emostream.kafka.lag") == records && meters.Observe("kafka_consumergroup_lag") == records,
+        () => $"a lag of {records}, is {meters.Observe("emostream.kafka.lag")} and {meters.Observe("kafka_consumergroup_lag")}");
 
     private static void SendTraced(IProducer<byte[]?, byte[]?> producer, string topic, ActivityContext trace) =>
         producer.Produce(new TopicPartition(topic, 0), new Message<byte[]?, byte[]?>
