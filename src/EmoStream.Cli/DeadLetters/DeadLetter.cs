@@ -38,6 +38,9 @@ internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
     /// <summary>The parked stream that the letter waits with; null for letters that stand alone.</summary>
     public byte[]? Stream => DeadLetterHeaders.Bytes(Record.Message.Headers, DeadLetterHeaders.Stream);
 
+    /// <summary>The topic that says whether that stream is parked; null when the letter does not name it.</summary>
+    public string? ParkingTopic => Text(DeadLetterHeaders.ParkingTopic);
+
     public string Key => Record.Message.Key is { } key ? System.Text.Encoding.UTF8.GetString(key) : "";
 
     /// <summary>Where the record lay, the same on every copy of it: after a crash a letter may be there twice.</summary>

@@ -15,13 +15,19 @@ internal sealed class DeadLetterTopic : IDisposable
     private readonly KafkaStreamOptions _options;
     private readonly IProducer<byte[]?, byte[]?> _producer;
     private readonly Dictionary<string, int> _partitions;
+    private readonly string? _parking;
 
     /// <summary>Connects.</summary>
+    /// <param name="bootstrapServers">Where Kafka is.</param>
+    /// <param name="deadLetters">The topic.</param>
+    /// <param name="parking">The topic that says what is parked, whatever the letters name.</param>
+    /// <param name="otherwise">The same, of letters that name none.</param>
     /// <exception cref="InputException">Kafka does not answer, or there is no such topic.</exception>
-    public DeadLetterTopic(string bootstrapServers, string deadLetters, string parking)
+    public DeadLetterTopic(string bootstrapServers, string deadLetters, string? parking, string otherwise)
     {
+        _parking = parking;
         // The group is asked for by the client and used for nothing: no offset is committed.
-        _options = new() { BootstrapServers = bootstrapServers, DeadLetterTopic = deadLetters, ParkingTopic = parking, GroupId = "emostream-dlq" };
+        _options = new() { BootstrapServers = bootstrapServers, DeadLetterTopic = deadLetters, ParkingTopic = otherwise, GroupId = "emostream-dlq" };
         KafkaEnvironment.CopySettingsTo(_options.ClientSettings);
         var config = KafkaStreamContext.ProducerConfig(_options);
         // One record a batch: one that Kafka refuses must not take its neighbours with it.
@@ -48,17 +54,19 @@ internal sealed class DeadLetterTopic : IDisposable
     /// <summary>The letters that are not settled, in the order of their topic; copies of one letter count once, the first.</summary>
     /// <param name="keepValue">Whether to keep a letter's value in memory.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public List<DeadLetter> Read(Func<DeadLetter, bool> keepValue, CancellationToken cancellationToken)
+    /// <param name="read">What was read before; only what came since then is read now.</param>
+    public List<DeadLetter> Read(Func<DeadLetter, bool> keepValue, CancellationToken cancellationToken, ReadLetters? read = null)
     {
-        var open = new SortedDictionary<(int Partition, long Offset), DeadLetter>();
+        var (open, next) = read ?? new();
         for (var partition = 0; partition < _partitions[_options.DeadLetterTopic]; partition++)
         {
             PartitionScan.Read(
                 _options,
                 new(_options.DeadLetterTopic, partition),
-                0,
+                next.GetValueOrDefault(partition),
                 record =>
                 {
+                    next[record.Partition] = record.Offset + 1;
                     if (SettledBy(record) is { } settled)
                     {
                         open.Remove((record.Partition, settled));
@@ -82,25 +90,25 @@ internal sealed class DeadLetterTopic : IDisposable
 
     /// <summary>Before the letters of parked streams are sent: with the wrong topic, none of them would seem to be parked.</summary>
     /// <exception cref="InputException">There is no topic that says what is parked.</exception>
-    public void RequireParking()
+    public void RequireParking(IEnumerable<DeadLetter> letters)
     {
-        if (!_partitions.ContainsKey(_options.ParkingTopic))
+        if (letters.Select(ParkingOf).FirstOrDefault(topic => !_partitions.ContainsKey(topic)) is { } missing)
         {
-            throw new InputException($"{_options.BootstrapServers} has no topic {_options.ParkingTopic}, which says what parked conversations wait for; --parking-topic names another.");
+            throw new InputException($"{_options.BootstrapServers} has no topic {missing}, which says what parked conversations wait for; --parking-topic names another.");
         }
     }
 
-    /// <summary>The state of a stream; null when it is not parked.</summary>
-    public ParkedState? StateOf(byte[] stream, CancellationToken cancellationToken)
+    /// <summary>The state of a letter's stream; null when it is not parked.</summary>
+    public ParkedState? StateOf(DeadLetter letter, CancellationToken cancellationToken)
     {
         ParkedState? state = null;
         PartitionScan.Read(
             _options,
-            ParkingLot.Topic(_options),
+            new(ParkingOf(letter), 0),
             0,
             record =>
             {
-                if (record.Message.Key.AsSpan().SequenceEqual(stream))
+                if (record.Message.Key.AsSpan().SequenceEqual(letter.Stream))
                 {
                     state = ParkedState.Of(record.Message.Value);
                 }
@@ -133,13 +141,13 @@ internal sealed class DeadLetterTopic : IDisposable
             new() { Key = letter.Record.Message.Key, Value = letter.Record.Message.Value, Headers = headers, Timestamp = new Timestamp(letter.SourceTimestamp, TimestampType.CreateTime) });
     }
 
-    /// <summary>Behind the last record that was sent again.</summary>
+    /// <summary>Behind the last record that was sent again; takes nothing's place where the topic is compacted.</summary>
     public Task SendEndAsync(DeadLetter last, ParkedState state)
     {
         var headers = new Headers { { DeadLetterHeaders.RedriveStream, last.Stream } };
         Add(headers, DeadLetterHeaders.Redrive, state.Since);
         Add(headers, DeadLetterHeaders.RedriveEnd, state.Last);
-        return _producer.ProduceAsync(SourceOf(last), new() { Key = last.Record.Message.Key, Value = null, Headers = headers });
+        return _producer.ProduceAsync(SourceOf(last), new() { Key = RedriveEnd.KeyOf(state), Value = [], Headers = headers });
     }
 
     /// <summary>Notes beside the letter, in its own partition, that it is done with.</summary>
@@ -160,10 +168,30 @@ internal sealed class DeadLetterTopic : IDisposable
             ? offset
             : null;
 
-    /// <summary>The partition that it was in: who owns it knows whether the stream is parked, whoever chose the partition.</summary>
-    private TopicPartition SourceOf(DeadLetter letter) => new(
-        letter.Topic,
-        letter.SourcePartition >= 0 && letter.SourcePartition < _partitions.GetValueOrDefault(letter.Topic) ? letter.SourcePartition : Partition.Any);
+    /// <summary>
+    /// The partition that it was in: who owns it knows whether the stream is parked, whoever chose the partition. Where there is
+    /// none such, the one of its key, also for the end, which has another.
+    /// </summary>
+    private TopicPartition SourceOf(DeadLetter letter)
+    {
+        var count = _partitions.GetValueOrDefault(letter.Topic);
+        return new(
+            letter.Topic,
+            letter.SourcePartition >= 0 && letter.SourcePartition < count ? letter.SourcePartition
+            : count > 0 && letter.Record.Message.Key is { Length: > 0 } key ? Murmur2.Partition(key, count)
+            : Partition.Any);
+    }
+
+    private string ParkingOf(DeadLetter letter) => _parking ?? letter.ParkingTopic ?? _options.ParkingTopic;
 
     private static void Add(Headers headers, string name, string value) => headers.Add(name, Encoding.UTF8.GetBytes(value));
+}
+
+/// <summary>How far the dead-letter topic was read, and which letters were open there.</summary>
+internal sealed class ReadLetters
+{
+    private readonly SortedDictionary<(int Partition, long Offset), DeadLetter> _open = [];
+    private readonly Dictionary<int, long> _next = [];
+
+    public void Deconstruct(out SortedDictionary<(int Partition, long Offset), DeadLetter> open, out Dictionary<int, long> next) => (open, next) = (_open, _next);
 }

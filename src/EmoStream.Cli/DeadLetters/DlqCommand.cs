@@ -46,7 +46,7 @@ internal static class DlqCommand
         command.Run(terminal, (parsed, cancellationToken) =>
         {
             using var topic = source.Open(parsed);
-            LetterOutput.List(terminal, topic.Read(_ => true, cancellationToken), parsed.GetValue(keys), parsed.GetValue(json));
+            LetterOutput.List(terminal, topic.Read(_ => false, cancellationToken), parsed.GetValue(keys), parsed.GetValue(json));
             return Task.FromResult(ExitCode.Ok);
         });
         return command;
@@ -143,10 +143,7 @@ internal static class DlqCommand
                 return ExitCode.Failure;
             }
 
-            if (chosen.Exists(letter => letter.Stream is not null))
-            {
-                topic.RequireParking();
-            }
+            topic.RequireParking(chosen.Where(letter => letter.Stream is not null));
 
             var total = letters.Count(letter => IsChosen(letter) || chosen.Exists(other => Redrive.WaitsWith(letter, other)));
             Redrive? redrive = null;
@@ -186,13 +183,13 @@ internal static class DlqCommand
 
         public Option<string> Topic { get; } = new("--topic") { Description = "Topic of the letters", HelpName = "T", DefaultValueFactory = _ => KafkaEnvironment.Topics.DeadLetters };
 
-        public Option<string?> Parking { get; } = new("--parking-topic") { Description = "Topic that says which conversations are parked; else the letters' topic with .parked for .dlq", HelpName = "T" };
+        public Option<string?> Parking { get; } = new("--parking-topic") { Description = "Topic that says which conversations are parked; else the one that the letters name", HelpName = "T" };
 
         public DeadLetterTopic Open(ParseResult parsed)
         {
             var letters = parsed.GetRequiredValue(Topic);
             var records = letters.EndsWith(Suffix, StringComparison.Ordinal) ? letters[..^Suffix.Length] : KafkaEnvironment.Topics.Utterances;
-            return new(parsed.GetRequiredValue(Kafka), letters, parsed.GetValue(Parking) ?? records + ".parked");
+            return new(parsed.GetRequiredValue(Kafka), letters, parsed.GetValue(Parking), records + ".parked");
         }
     }
 }

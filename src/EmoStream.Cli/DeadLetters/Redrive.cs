@@ -39,11 +39,14 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
 
     private async Task ContinueAsync(DeadLetter any, CancellationToken cancellationToken)
     {
+        var read = new ReadLetters();
+        // From the first end on: however many letters lie there, they have the time that they take.
+        long? asked = null;
         while (true)
         {
             // The state first: every letter up to the one that it names is there when the topic is read.
-            var state = topic.StateOf(any.Stream!, cancellationToken);
-            var letters = topic.Read(letter => WaitsWith(letter, any), cancellationToken)
+            var state = topic.StateOf(any, cancellationToken);
+            var letters = topic.Read(letter => WaitsWith(letter, any), cancellationToken, read)
                 .Where(letter => WaitsWith(letter, any) && IsComplete(letter, state))
                 .OrderBy(letter => letter.OriginOffset)
                 .ToList();
@@ -59,7 +62,8 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
             }
 
             await topic.SendEndAsync(any, state);
-            switch (await AnswerAsync(any.Stream!, state, cancellationToken))
+            asked ??= TimeProvider.System.GetTimestamp();
+            switch (await AnswerAsync(any, state, cancellationToken))
             {
                 case { } now when now.Since != state.Since:
                     Problems.Add("a conversation failed again and is parked anew");
@@ -69,6 +73,9 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
                     return;
                 case null:
                     Conversations++;
+                    return;
+                case not null when TimeProvider.System.GetElapsedTime(asked.Value) > patience:
+                    Problems.Add("a conversation gets records faster than they can be sent again; try again when it is quieter, or with a longer --timeout");
                     return;
             }
         }
@@ -94,7 +101,10 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
 
             // Copies of one letter go once and are settled together.
             var going = chunk.Where(letter => !skipped.Contains(letter.Place) && Obstacle(letter) is null).GroupBy(letter => letter.Position).ToList();
-            var refusals = await Task.WhenAll(going.Select(copies => TrySendAsync(copies.First(), parking)));
+            var refusals = parking is null
+                ? await Task.WhenAll(going.Select(copies => TrySendAsync(copies.First(), null)))
+                : await SendInOrderAsync(going, parking);
+            going = going[..refusals.Length];
             var gone = going.Where((_, i) => refusals[i] is null).ToList();
             var left = chunk.Where(letter => skipped.Contains(letter.Place)).ToList();
             await Task.WhenAll(gone.SelectMany(copies => copies).Concat(left).Select(topic.SettleAsync));
@@ -128,6 +138,22 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         }
     }
 
+    /// <summary>Each when the one before has arrived, up to the first that Kafka refuses: none may overtake another.</summary>
+    private async Task<Error?[]> SendInOrderAsync(IEnumerable<IEnumerable<DeadLetter>> going, string parking)
+    {
+        var refusals = new List<Error?>();
+        foreach (var copies in going)
+        {
+            refusals.Add(await TrySendAsync(copies.First(), parking));
+            if (refusals[^1] is not null)
+            {
+                break;
+            }
+        }
+
+        return [.. refusals];
+    }
+
     /// <summary>What Kafka has against it; null: sent.</summary>
     private async Task<Error?> TrySendAsync(DeadLetter letter, string? parking)
     {
@@ -156,12 +182,12 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         || Positions.Offset(letter.Position) <= Positions.Offset(state.Last);
 
     /// <summary>The first state that differs from the one given, else that one when patience ends.</summary>
-    private async Task<ParkedState?> AnswerAsync(byte[] stream, ParkedState asked, CancellationToken cancellationToken)
+    private async Task<ParkedState?> AnswerAsync(DeadLetter letter, ParkedState asked, CancellationToken cancellationToken)
     {
         var started = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            var state = topic.StateOf(stream, cancellationToken);
+            var state = topic.StateOf(letter, cancellationToken);
             if (state is null || state.Since != asked.Since || state.Last != asked.Last || TimeProvider.System.GetElapsedTime(started) > patience)
             {
                 return state;

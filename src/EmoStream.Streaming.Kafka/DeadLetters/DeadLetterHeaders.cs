@@ -49,6 +49,9 @@ public static class DeadLetterHeaders
     /// <summary>The stream, as <c>namespace/key</c> in its own bytes. Only with <see cref="Parked"/>.</summary>
     public const string Stream = Prefix + "stream";
 
+    /// <summary>The topic that says whether the stream is still parked. Only with <see cref="Parked"/>.</summary>
+    public const string ParkingTopic = Prefix + "parking-topic";
+
     /// <summary>Where the record lay, as <c>topicId/partition@offset</c>. Only with <see cref="Parked"/>.</summary>
     public const string Position = Prefix + "position";
 
@@ -64,7 +67,7 @@ public static class DeadLetterHeaders
     /// <summary>On a record that is sent again: the letter's <see cref="Origin"/>.</summary>
     public const string RedriveOrigin = "emostream-redrive-origin";
 
-    /// <summary>On a record without value behind those sent again: the <see cref="Position"/> of the last letter that was taken into account.</summary>
+    /// <summary>On a record with an empty value and a key of its own behind those sent again: the <see cref="Position"/> of the last letter that was taken into account.</summary>
     public const string RedriveEnd = "emostream-redrive-end";
 
     /// <summary>Beside <see cref="RedriveEnd"/>: the letters' <see cref="Stream"/>.</summary>

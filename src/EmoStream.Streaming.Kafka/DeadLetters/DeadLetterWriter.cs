@@ -140,11 +140,16 @@ internal sealed partial class DeadLetterWriter(
         headers.Add(DeadLetterHeaders.Timestamp, record.Message.Timestamp.UnixTimestampMs.ToString(CultureInfo.InvariantCulture));
     }
 
-    private static void AddAll(Headers headers, Headers? more)
+    private void AddAll(Headers headers, Headers? more)
     {
         foreach (var header in more ?? [])
         {
             headers.Add(header.Key, header.GetValueBytes());
+        }
+        if (DeadLetterHeaders.Bytes(more, DeadLetterHeaders.Parked) is not null)
+        {
+            // So that who sends the letter again need not guess it.
+            headers.Add(DeadLetterHeaders.ParkingTopic, options.ParkingTopic);
         }
     }
 

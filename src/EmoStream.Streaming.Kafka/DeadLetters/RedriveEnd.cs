@@ -1,3 +1,4 @@
+using System.Text;
 using Confluent.Kafka;
 
 namespace EmoStream.Streaming.Kafka.DeadLetters;
@@ -8,6 +9,18 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// <param name="Last">What <see cref="ParkedState.Last"/> was when the records were sent: when it is so still, none is missing.</param>
 internal sealed record RedriveEnd(StreamId StreamId, string Since, string Last)
 {
+    /// <summary>
+    /// What the end's key begins with. Not the key of the records before it: their topic may be compacted, and others may read
+    /// it as a table, where the end would stand in the place of what they say.
+    /// </summary>
+    private const string KeyPrefix = "emostream-redrive-end/";
+
+    /// <summary>The same for each end of a parking: a compacted topic keeps the last, which is the one that counts.</summary>
+    public static byte[] KeyOf(ParkedState state) => Encoding.UTF8.GetBytes(KeyPrefix + state.Since);
+
+    /// <summary>Whether a record without value, or with an empty one, says that it is such an end.</summary>
+    public static bool IsMeant(Headers? headers) => DeadLetterHeaders.Bytes(headers, DeadLetterHeaders.RedriveEnd) is not null;
+
     /// <summary>Null for records that are no such end.</summary>
     public static RedriveEnd? Of(Headers? headers) =>
         DeadLetterHeaders.Text(headers, DeadLetterHeaders.RedriveEnd) is { } last

@@ -261,11 +261,16 @@ internal sealed partial class PartitionReader(
         {
             return KafkaDecoded.Reject("the record has no key");
         }
-        if (value is null)
+        // Only then: of other records nobody looks at the headers.
+        if (value is null or { Length: 0 } && RedriveEnd.IsMeant(record.Message.Headers))
         {
             return RedriveEnd.Of(record.Message.Headers) is { } end
                 ? KafkaDecoded.Accept(end.StreamId, end)
-                : KafkaDecoded.Reject("the record has no value (a tombstone)");
+                : KafkaDecoded.Reject("the record is no event, and as the end of a redrive it is not complete");
+        }
+        if (value is null)
+        {
+            return KafkaDecoded.Reject("the record has no value (a tombstone)");
         }
         try
         {

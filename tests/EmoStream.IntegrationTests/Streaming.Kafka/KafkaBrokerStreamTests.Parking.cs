@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using EmoStream.Cli;
 using EmoStream.Streaming.Kafka;
 using EmoStream.Testing;
@@ -182,6 +183,53 @@ public sealed partial class KafkaBrokerStreamTests
         Assert.StartsWith("letter 0:1 was refused: ", Assert.Single(result.GetProperty("problems").EnumerateArray()).GetString(), StringComparison.Ordinal);
         var left = JsonDocument.Parse((await RunAsync("dlq", "list", "--kafka", servers, "--topic", topic + ".dlq", "--json")).Output).RootElement;
         Assert.Equal("0:1", Assert.Single(left.EnumerateArray()).GetProperty("letter").GetString());
+    }
+
+    [Fact]
+    public async Task Redrive_ParkedLetterThatKafkaRefuses_NoneBehindItGoesBeforeIt()
+    {
+        var servers = await ServersAsync();
+        var topic = await kafka.CreateTopicAsync(1, new() { ["max.message.bytes"] = "1000" });
+        var broker = await kafka.BrokerAsync();
+        await broker.CreateTopicAsync(topic + ".dlq", 1, []);
+        await broker.CreateTopicAsync(topic + ".parked", 1, []);
+        using var producer = Producer(servers);
+        await producer.ProduceAsync(
+            new TopicPartition(topic + ".parked", 0),
+            new() { Key = "n/ill"u8.ToArray(), Value = """{"partition":0,"since":"g:id/0@0","last":"id/0@3","atMs":1}"""u8.ToArray() },
+            TestContext.Current.CancellationToken);
+        for (var i = 0; i < 4; i++)
+        {
+            Headers headers =
+            [
+                Text(DeadLetterHeaders.Topic, topic), Text(DeadLetterHeaders.Partition, "0"), Text(DeadLetterHeaders.Stream, "n/ill"),
+                Text(DeadLetterHeaders.Parked, "g:id/0@0"), Text(DeadLetterHeaders.Position, $"id/0@{i}"), Text(DeadLetterHeaders.Origin, $"id/0@{i}"),
+            ];
+            await producer.ProduceAsync(
+                new TopicPartition(topic + ".dlq", 0), new() { Key = "ill"u8.ToArray(), Value = new byte[i == 1 ? 2000 : 1], Headers = headers }, TestContext.Current.CancellationToken);
+        }
+
+        var (exitCode, output, error) = await RunAsync("dlq", "redrive", "--all", "--timeout", "1", "--kafka", servers, "--topic", topic + ".dlq", "--json");
+        Assert.True(exitCode == 1, output + error);
+        var result = JsonDocument.Parse(output).RootElement;
+        Assert.Equal(1, result.GetProperty("sent").GetInt32());
+        Assert.StartsWith("letter 0:1 was refused: ", Assert.Single(result.GetProperty("problems").EnumerateArray()).GetString(), StringComparison.Ordinal);
+
+        using var admin = Admin(servers);
+        await admin.IncrementalAlterConfigsAsync(
+            new() { [new() { Type = ResourceType.Topic, Name = topic }] = [new() { Name = "max.message.bytes", Value = "100000", IncrementalOperation = AlterConfigOpType.Set }] });
+        // Until the broker goes by it; no silo takes the end, so this one fails, too.
+        await Eventually.TrueAsync(
+            async _ =>
+            {
+                output = (await RunAsync("dlq", "redrive", "--all", "--timeout", "1", "--kafka", servers, "--topic", topic + ".dlq", "--json")).Output;
+                return JsonDocument.Parse(output).RootElement.GetProperty("sent").GetInt32() == 3;
+            },
+            () => $"the three letters that were left, is {output}");
+        var sent = await ReadAsync(servers, topic, 5);
+        Assert.Equal(["id/0@0", "id/0@1", "id/0@2", "id/0@3", null], sent.Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
+
+        static Header Text(string name, string value) => new(name, Encoding.UTF8.GetBytes(value));
     }
 
     /// <summary>To "ill", one after another, each when the one before is acknowledged.</summary>

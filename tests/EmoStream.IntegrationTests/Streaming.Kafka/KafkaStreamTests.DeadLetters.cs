@@ -1,5 +1,6 @@
 using System.Globalization;
 using Confluent.Kafka;
+using EmoStream.Streaming.Kafka;
 using EmoStream.Testing;
 
 namespace EmoStream.IntegrationTests.Streaming.Kafka;
@@ -19,13 +20,17 @@ public abstract partial class KafkaStreamTests
         Send(producer, topic, "s", "throw");
         producer.Produce(new TopicPartition(topic, 0), new Message<byte[]?, byte[]?> { Key = "s"u8.ToArray(), Value = null });
         producer.Produce(new TopicPartition(topic, 0), new Message<byte[]?, byte[]?> { Key = null, Value = "no key"u8.ToArray() });
+        // The end of a redrive, as its header says, but not whose.
+        producer.Produce(
+            new TopicPartition(topic, 0),
+            new Message<byte[]?, byte[]?> { Key = "s"u8.ToArray(), Value = [], Headers = [new Header(DeadLetterHeaders.RedriveEnd, "x/0@1"u8.ToArray())] });
         Send(producer, topic, "s", "good 2");
         producer.Flush(Eventually.Timeout);
         await good;
 
-        var dead = await ReadAsync(servers, topic + ".dlq", 4);
+        var dead = await ReadAsync(servers, topic + ".dlq", 5);
         var byOffset = dead.ToDictionary(d => Header(d, "emostream-dlq-offset"));
-        Assert.Equal(["1", "2", "3", "4"], byOffset.Keys.Order());
+        Assert.Equal(["1", "2", "3", "4", "5"], byOffset.Keys.Order());
         Assert.Equal("not good: because", Header(byOffset["1"], "emostream-dlq-reason"));
         Assert.Equal("bad:because"u8.ToArray(), byOffset["1"].Message.Value);
         Assert.Equal("s"u8.ToArray(), byOffset["1"].Message.Key);
@@ -40,7 +45,8 @@ public abstract partial class KafkaStreamTests
         Assert.Contains("no value", Header(byOffset["3"], "emostream-dlq-reason"), StringComparison.Ordinal);
         Assert.Null(byOffset["4"].Message.Key);
         Assert.Contains("no key", Header(byOffset["4"], "emostream-dlq-reason"), StringComparison.Ordinal);
+        Assert.Contains("end of a redrive", Header(byOffset["5"], "emostream-dlq-reason"), StringComparison.Ordinal);
         Assert.Equal(["good 1", "good 2"], host.Probe.ValuesOf("s"));
-        await CommittedAsync(servers, topic, 0, 6);
+        await CommittedAsync(servers, topic, 0, 7);
     }
 }
