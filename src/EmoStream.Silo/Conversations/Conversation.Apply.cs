@@ -124,7 +124,7 @@ internal sealed partial class Conversation
         UtteranceId = e.UtteranceId,
         Revision = revision,
         Sequence = sequence,
-        SpeakerId = e.Speaker!.Id,
+        SpeakerId = _speakerIds[SpeakerNumber(e.Speaker!.Id)], // all of a speaker's rows share one string
         SpeakerName = e.Speaker.DisplayName,
         StartMs = e.StartMs,
         EndMs = e.EndMs,

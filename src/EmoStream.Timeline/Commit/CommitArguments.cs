@@ -1,17 +1,28 @@
-using System.Buffers;
 using System.Text.Json;
 using EmoStream.Contracts;
 using StackExchange.Redis;
 
 namespace EmoStream.Timeline.Commit;
 
-/// <summary>ARGV of <c>commit.lua</c>: every entry serialised once, straight to UTF-8, all into one buffer.</summary>
-internal static class CommitArguments
+/// <summary>ARGV of <c>commit.lua</c>: every entry serialised once, straight to UTF-8, all into one pooled buffer.</summary>
+internal readonly struct CommitArguments
 {
     private const int Header = 13;
     private const int TypicalJsonLength = 768;
 
-    public static RedisValue[] Of(TimelineCommit commit, string channel)
+    private readonly PooledBuffer _json;
+
+    private CommitArguments(RedisValue[] values, PooledBuffer json) => (Values, _json) = (values, json);
+
+    public RedisValue[] Values { get; }
+
+    /// <summary>
+    /// Gives the buffer back. Only when the commit is answered: after a timeout the client may still send it, and what is
+    /// not given back is the garbage collector's.
+    /// </summary>
+    public void Release() => _json.Return();
+
+    public static CommitArguments Of(TimelineCommit commit, string channel)
     {
         var entries = commit.Entries;
         var count = Header + (entries.Count * 6) + (commit.Rows.Count * 2) + commit.DroppedRows.Count + (commit.Speakers.Count * 2);
@@ -28,7 +39,7 @@ internal static class CommitArguments
         values[11] = commit.DroppedRows.Count;
         values[12] = commit.Speakers.Count * 2;
 
-        var json = Serialize(commit);
+        var (json, buffer) = Serialize(commit);
         var at = Header;
         for (var i = 0; i < entries.Count; i++)
         {
@@ -65,14 +76,14 @@ internal static class CommitArguments
             values[at++] = json[entries.Count + i];
         }
 
-        return values;
+        return new(values, buffer);
     }
 
-    /// <summary>The entries' and then the speakers' JSON. The buffer is not pooled: after a timeout the client may still send it.</summary>
-    private static ReadOnlyMemory<byte>[] Serialize(TimelineCommit commit)
+    /// <summary>The entries' and then the speakers' JSON, and where it lies.</summary>
+    private static (ReadOnlyMemory<byte>[] Json, PooledBuffer Buffer) Serialize(TimelineCommit commit)
     {
         var ends = new int[commit.Entries.Count + commit.Speakers.Count];
-        var buffer = new ArrayBufferWriter<byte>((ends.Length + 1) * TypicalJsonLength);
+        var buffer = new PooledBuffer((ends.Length + 1) * TypicalJsonLength);
         using var writer = new Utf8JsonWriter(buffer, TimelineJson.WriterOptions);
         var at = 0;
         foreach (var entry in commit.Entries)
@@ -91,16 +102,16 @@ internal static class CommitArguments
         for (var i = 0; i < json.Length; i++)
         {
             var start = i == 0 ? 0 : ends[i - 1];
-            json[i] = buffer.WrittenMemory[start..ends[i]];
+            json[i] = buffer.Written[start..ends[i]];
         }
 
-        return json;
+        return (json, buffer);
     }
 
-    private static int Finish(Utf8JsonWriter writer, ArrayBufferWriter<byte> buffer)
+    private static int Finish(Utf8JsonWriter writer, PooledBuffer buffer)
     {
         writer.Flush();
         writer.Reset();
-        return buffer.WrittenCount;
+        return buffer.Written.Length;
     }
 }

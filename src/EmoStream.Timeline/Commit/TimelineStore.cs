@@ -62,10 +62,11 @@ public sealed class TimelineStore(IConnectionMultiplexer redis, TimeProvider tim
         {
             // Both are on their way before the first answer: one round trip. The index lies in another slot of a cluster
             // and therefore outside the script.
-            var committing = incarnation.EvaluateAsync(life => life.Commit, keys.All, arguments, fence);
+            var committing = incarnation.EvaluateAsync(life => life.Commit, keys.All, arguments.Values, fence);
             var indexing = _database.SortedSetAddAsync(RedisKeys.Conversations, conversationId, timeProvider.GetUtcNow().ToUnixTimeMilliseconds());
             await Task.WhenAll(committing, indexing);
             result = await committing is { } reply ? (CommitResult)(int)reply : CommitResult.Fenced;
+            arguments.Release();
         }
         catch
         {

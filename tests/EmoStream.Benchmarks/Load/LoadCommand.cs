@@ -19,7 +19,7 @@ internal static class LoadCommand
         var utterances = Bench.Positive("--utterances", "Utterances per run.", 100_000);
         var conversations = Bench.Positive("--conversations", "Conversations they are spread over.", 2_000);
         var rate = new Option<int>("--rate") { Description = "Utterances per second; 0: as fast as possible.", DefaultValueFactory = _ => 0 };
-        var warm = Bench.Positive("--warm", "Utterances of other conversations first, as fast as possible: no measure of a process that is still being compiled.", 20_000);
+        var warm = Bench.Positive("--warm", "Utterances of as many other conversations first, at the same rate: no measure of a process that is still being compiled.", 20_000);
         var rounds = Bench.Positive("--rounds", "Runs of each system, interleaved.", 3);
         var seed = new Option<int>("--seed") { Description = "Seed of the workload.", DefaultValueFactory = _ => 1 };
         var bundle = new Option<string>("--bundle") { Description = "Bundle for --scorer model.", DefaultValueFactory = _ => Checkout.At("infra", "models", "meld") };

@@ -33,7 +33,7 @@ internal sealed class Trial(KafkaBroker kafka, RedisServer redis, TrialSettings 
         await kafka.CreateTopicAsync(topic + ".dlq", 1);
         await using var process = await StartAsync(topic);
 
-        await LoadAsync(connection, topic, "warm", settings.Warm, Math.Min(200, settings.Conversations), 0, cancellationToken);
+        await LoadAsync(connection, topic, "warm", settings.Warm, settings.Conversations, settings.Rate, cancellationToken);
         var (cpu, rss) = (CpuSeconds(process.Id), ResidentMb(process.Id));
         var (due, watcher) = await LoadAsync(connection, topic, "load", settings.Utterances, settings.Conversations, settings.Rate, cancellationToken);
         var latencies = due.Select((at, i) => Stopwatch.GetElapsedTime(at, watcher.VisibleAt[i]).TotalMilliseconds).Order().ToArray();
