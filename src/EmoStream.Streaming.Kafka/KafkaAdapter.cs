@@ -22,8 +22,7 @@ internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, 
 
     private readonly ConcurrentDictionary<int, PartitionReceiver> _receivers = new();
     private readonly ConcurrentDictionary<int, (OffsetTracker Tracker, PartitionCache Cache)> _taken = new();
-    private readonly Lazy<IProducer<byte[], byte[]>> _producer = new(() =>
-        new ProducerBuilder<byte[], byte[]>(KafkaStreamContext.ProducerConfig(context.Options)).SetLogHandler((_, _) => { }).Build());
+    private readonly RenewedProducer _producer = new(KafkaStreamContext.ProducerConfig(context.Options), _ => { });
 
     public string Name => context.Name;
 
@@ -64,13 +63,13 @@ internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, 
         {
             ArgumentNullException.ThrowIfNull(item, nameof(events));
             var record = context.DataAdapter.Encode(streamId, item);
-            var message = new Message<byte[], byte[]>
+            var message = new Message<byte[]?, byte[]?>
             {
                 Key = record.Key,
                 Value = record.Value,
                 Headers = RequestContextHeaders.Join(record.Headers, requestContext),
             };
-            acknowledgements.Add(_producer.Value.ProduceAsync(context.Options.Topic, message));
+            acknowledgements.Add(_producer.ProduceAsync(new(context.Options.Topic, Partition.Any), message));
         }
         await Task.WhenAll(acknowledgements);
     }
@@ -79,10 +78,7 @@ internal sealed class KafkaAdapter(KafkaStreamContext context) : IQueueAdapter, 
     public void Dispose()
     {
         Task.WaitAll([.. _receivers.Values.Select(receiver => receiver.AbandonAsync())], CloseTimeout);
-        if (_producer.IsValueCreated)
-        {
-            _producer.Value.Dispose();
-        }
+        _producer.Dispose();
         context.DeadLetters.Dispose();
         context.Topics.Dispose();
     }

@@ -15,6 +15,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// A record that the dead-letter topic refuses for its size goes without value and original headers and with the key cut to
 /// 1 KiB; size and SHA-256 of the value stand in the headers, and the original stays in its topic as long as that keeps it.
 /// When that is still too large, the key goes empty and the reason short.
+/// The letter's own time is that of its writing, because retention counts from it; the record's stands in a header.
 /// </remarks>
 internal sealed partial class DeadLetterWriter(
     KafkaStreamOptions options, StreamingKafkaMetrics metrics, TimeProvider time, ILogger<DeadLetterWriter> logger) : IDisposable
@@ -22,8 +23,8 @@ internal sealed partial class DeadLetterWriter(
     private const int KeptKeyBytes = 1024;
     private const int MaxReasonLength = 1000;
     private const int ShortReasonLength = 100;
-    private readonly Lock _lock = new();
-    private IProducer<byte[]?, byte[]?>? _producer;
+    private readonly ILogger _logger = logger;
+    private readonly RenewedProducer _producer = new(Config(options), message => LogClient(logger, message.Level, message.Facility));
 
     /// <param name="record">The record; may be one without value whose own is gone.</param>
     /// <param name="reason">What is wrong with it.</param>
@@ -36,10 +37,9 @@ internal sealed partial class DeadLetterWriter(
         var cuts = 0;
         for (var delay = TimeSpan.FromMilliseconds(100); ; delay = Min(delay * 2, options.MaxRetryDelay))
         {
-            var producer = Producer();
             try
             {
-                await producer.ProduceAsync(options.DeadLetterTopic, message, cancellationToken).ConfigureAwait(false);
+                await _producer.ProduceAsync(new(options.DeadLetterTopic, Partition.Any), message, cancellationToken).ConfigureAwait(false);
                 metrics.DeadLettered(record.Partition);
                 return;
             }
@@ -53,10 +53,6 @@ internal sealed partial class DeadLetterWriter(
             catch (KafkaException e)
             {
                 LogRefused(record.Partition, record.Offset, e.Error.Code);
-                if (e.Error.IsFatal)
-                {
-                    Replace(producer);
-                }
             }
             await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
         }
@@ -71,32 +67,20 @@ internal sealed partial class DeadLetterWriter(
         var message = new Message<byte[]?, byte[]?> { Key = ParkedState.KeyOf(stream), Value = state?.ToBytes() };
         for (var delay = TimeSpan.FromMilliseconds(100); ; delay = Min(delay * 2, options.MaxRetryDelay))
         {
-            var producer = Producer();
             try
             {
-                await producer.ProduceAsync(ParkingLot.Topic(options), message, cancellationToken).ConfigureAwait(false);
+                await _producer.ProduceAsync(ParkingLot.Topic(options), message, cancellationToken).ConfigureAwait(false);
                 return;
             }
             catch (KafkaException e)
             {
                 LogStateRefused(e.Error.Code);
-                if (e.Error.IsFatal)
-                {
-                    Replace(producer);
-                }
             }
             await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    public void Dispose()
-    {
-        lock (_lock)
-        {
-            _producer?.Dispose();
-            _producer = null;
-        }
-    }
+    public void Dispose() => _producer.Dispose();
 
     internal static Message<byte[]?, byte[]?> Copy(ConsumeResult<byte[]?, byte[]?> record, string reason)
     {
@@ -106,7 +90,7 @@ internal sealed partial class DeadLetterWriter(
             headers.Add(DeadLetterHeaders.OnLetter(header.Key), header.GetValueBytes());
         }
         AddReason(headers, record, reason, MaxReasonLength);
-        return new() { Key = record.Message.Key, Value = record.Message.Value, Headers = headers, Timestamp = TimeOf(record) };
+        return new() { Key = record.Message.Key, Value = record.Message.Value, Headers = headers };
     }
 
     private static Message<byte[]?, byte[]?> Cut(ConsumeResult<byte[]?, byte[]?> record, string reason, int keyBytes, int reasonLength)
@@ -123,13 +107,8 @@ internal sealed partial class DeadLetterWriter(
             Key = key?.Length > keyBytes ? key[..keyBytes] : key,
             Value = [],
             Headers = headers,
-            Timestamp = TimeOf(record),
         };
     }
-
-    /// <summary>Of topics whose broker sets the time (<c>message.timestamp.type=LogAppendTime</c>), too: no producer takes such a timestamp as it is.</summary>
-    private static Timestamp TimeOf(ConsumeResult<byte[]?, byte[]?> record) =>
-        record.Message.Timestamp.Type == TimestampType.NotAvailable ? Timestamp.Default : new(record.Message.Timestamp.UnixTimestampMs, TimestampType.CreateTime);
 
     private static void AddReason(Headers headers, ConsumeResult<byte[]?, byte[]?> record, string reason, int length)
     {
@@ -155,34 +134,12 @@ internal sealed partial class DeadLetterWriter(
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
-    private IProducer<byte[]?, byte[]?> Producer()
+    private static ProducerConfig Config(KafkaStreamOptions options)
     {
-        lock (_lock)
-        {
-            if (_producer is null)
-            {
-                var config = KafkaStreamContext.ProducerConfig(options);
-                // One record a batch: a record that is too large must not take its neighbours with it.
-                config.BatchNumMessages = 1;
-                _producer = new ProducerBuilder<byte[]?, byte[]?>(config)
-                    .SetLogHandler((_, message) => LogClient(message.Level, message.Facility))
-                    .Build();
-            }
-            return _producer;
-        }
-    }
-
-    /// <summary>An idempotent producer does not recover from a fatal error.</summary>
-    private void Replace(IProducer<byte[]?, byte[]?> broken)
-    {
-        lock (_lock)
-        {
-            if (ReferenceEquals(_producer, broken))
-            {
-                _producer = null;
-            }
-        }
-        broken.Dispose();
+        var config = KafkaStreamContext.ProducerConfig(options);
+        // One record a batch: a record that is too large must not take its neighbours with it.
+        config.BatchNumMessages = 1;
+        return config;
     }
 
     [LoggerMessage(LogLevel.Warning, "The dead letter for partition {Partition} offset {Offset} was refused: {Error}. Trying again; the offset is not committed meanwhile.")]
@@ -195,5 +152,5 @@ internal sealed partial class DeadLetterWriter(
     private partial void LogStateRefused(ErrorCode error);
 
     [LoggerMessage(LogLevel.Debug, "librdkafka dead-letter producer: {Level} {Facility}")]
-    private partial void LogClient(SyslogLevel level, string facility);
+    private static partial void LogClient(ILogger logger, SyslogLevel level, string facility);
 }

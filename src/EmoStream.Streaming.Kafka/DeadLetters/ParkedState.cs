@@ -18,6 +18,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 internal sealed record ParkedState(int Partition, string Since, string Last, long AtMs)
 {
     private const byte Separator = (byte)'/';
+    private const byte Percent = (byte)'%';
 
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, ParkedJson.Default.ParkedState);
 
@@ -34,13 +35,37 @@ internal sealed record ParkedState(int Partition, string Since, string Last, lon
         }
     }
 
-    public static byte[] KeyOf(StreamId stream) => [.. stream.Namespace.Span, Separator, .. stream.Key.Span];
+    /// <summary>Namespace, slash, key. A slash in the namespace is written <c>%2F</c> and a percent sign <c>%25</c>.</summary>
+    public static byte[] KeyOf(StreamId stream)
+    {
+        var key = new List<byte>(stream.Namespace.Length + 1 + stream.Key.Length);
+        foreach (var b in stream.Namespace.Span)
+        {
+            key.AddRange(b switch { Separator => "%2F"u8, Percent => "%25"u8, _ => [b] });
+        }
+        key.Add(Separator);
+        key.AddRange(stream.Key.Span);
+        return [.. key];
+    }
 
     /// <summary>Null for what is no such key.</summary>
     public static StreamId? StreamOf(byte[]? key)
     {
         var at = key.AsSpan().IndexOf(Separator);
-        return at < 0 || at == key!.Length - 1 ? null : StreamId.Create(key.AsSpan(0, at), key.AsSpan(at + 1));
+        return at < 0 || at == key!.Length - 1 ? null : StreamId.Create(Namespace(key.AsSpan(0, at)), key.AsSpan(at + 1));
+    }
+
+    private static byte[] Namespace(ReadOnlySpan<byte> written)
+    {
+        var bytes = new List<byte>(written.Length);
+        for (var i = 0; i < written.Length; i++)
+        {
+            var isSlash = written[i..].StartsWith("%2F"u8);
+            var isEscape = isSlash || written[i..].StartsWith("%25"u8);
+            bytes.Add(isSlash ? Separator : written[i]);
+            i += isEscape ? 2 : 0;
+        }
+        return [.. bytes];
     }
 }
 

@@ -16,7 +16,13 @@ public abstract partial class KafkaStreamTests
         var good = host.Probe.Until(p => p.ValuesOf("s").Count == 2);
         using var producer = Producer(servers);
         Send(producer, topic, "s", "good 1");
-        Send(producer, topic, "s", "bad:because");
+        var longAgo = DateTimeOffset.FromUnixTimeMilliseconds(TimeProvider.System.GetUtcNow().AddHours(-2).ToUnixTimeMilliseconds());
+        producer.Produce(
+            new TopicPartition(topic, 0),
+            new Message<byte[]?, byte[]?>
+            {
+                Key = "s"u8.ToArray(), Value = "bad:because"u8.ToArray(), Headers = [new Header("original", "kept"u8.ToArray())], Timestamp = new Timestamp(longAgo),
+            });
         Send(producer, topic, "s", "throw");
         producer.Produce(new TopicPartition(topic, 0), new Message<byte[]?, byte[]?> { Key = "s"u8.ToArray(), Value = null });
         producer.Produce(new TopicPartition(topic, 0), new Message<byte[]?, byte[]?> { Key = null, Value = "no key"u8.ToArray() });
@@ -37,9 +43,9 @@ public abstract partial class KafkaStreamTests
         Assert.Equal("kept", Header(byOffset["1"], "original"));
         Assert.Equal(topic, Header(byOffset["1"], "emostream-dlq-topic"));
         Assert.Equal("0", Header(byOffset["1"], "emostream-dlq-partition"));
-        Assert.Equal(
-            byOffset["1"].Message.Timestamp.UnixTimestampMs.ToString(CultureInfo.InvariantCulture),
-            Header(byOffset["1"], "emostream-dlq-timestamp"));
+        Assert.Equal(longAgo.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture), Header(byOffset["1"], "emostream-dlq-timestamp"));
+        // Retention counts from the letter's own time.
+        Assert.True(byOffset["1"].Message.Timestamp.UtcDateTime > longAgo.AddHours(1).UtcDateTime);
         Assert.Equal("the decoder threw InvalidOperationException", Header(byOffset["2"], "emostream-dlq-reason"));
         Assert.Null(byOffset["3"].Message.Value);
         Assert.Contains("no value", Header(byOffset["3"], "emostream-dlq-reason"), StringComparison.Ordinal);
