@@ -21,7 +21,10 @@ public abstract partial class KafkaStreamTests
             new TopicPartition(topic, 0),
             new Message<byte[]?, byte[]?>
             {
-                Key = "s"u8.ToArray(), Value = "bad:because"u8.ToArray(), Headers = [new Header("original", "kept"u8.ToArray())], Timestamp = new Timestamp(longAgo),
+                Key = "s"u8.ToArray(),
+                Value = "bad:because"u8.ToArray(),
+                Headers = [new Header("original", "kept"u8.ToArray())],
+                Timestamp = new Timestamp(longAgo),
             });
         Send(producer, topic, "s", "throw");
         producer.Produce(new TopicPartition(topic, 0), new Message<byte[]?, byte[]?> { Key = "s"u8.ToArray(), Value = null });
