@@ -42,7 +42,8 @@ internal sealed record KafkaStreamContext(
         AutoCommitIntervalMs = (int)options.CommitInterval.TotalMilliseconds,
         EnableAutoOffsetStore = false,
         AutoOffsetReset = AutoOffsetReset.Error,
-        EnablePartitionEof = false,
+        // Behind the last record there may be marks of transactions, which are no records: at the end they count as read.
+        EnablePartitionEof = true,
         AllowAutoCreateTopics = false,
         // Only a guard against nonsense, and a record larger than it would stop its partition for ever: the topic decides how
         // large a record may be. A response is as large as its first record or fetch.max.bytes, whatever stands here.

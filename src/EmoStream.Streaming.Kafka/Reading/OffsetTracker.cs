@@ -84,6 +84,15 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
         }
     }
 
+    /// <summary>There is no record before this offset that was not read.</summary>
+    public void SkipTo(long offset)
+    {
+        lock (_lock)
+        {
+            _next = Math.Max(_next ?? 0, offset);
+        }
+    }
+
     /// <summary>
     /// The topic was recreated: offsets start anew, and records of its former life say nothing about them. Those still
     /// take room until they are done.

@@ -202,6 +202,10 @@ internal sealed partial class PartitionReader(
                 LogConsumeFailed(partition, e.Error.Code);
                 continue;
             }
+            if (record?.IsPartitionEOF == true)
+            {
+                tracker.SkipTo(record.Offset);
+            }
             // 3
             if (record?.Message is not null)
             {

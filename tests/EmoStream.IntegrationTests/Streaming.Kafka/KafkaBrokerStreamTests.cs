@@ -23,6 +23,27 @@ public sealed partial class KafkaBrokerStreamTests(KafkaFixture kafka) : KafkaSt
         Assert.Equal(3, metadata.Single(t => t.Topic == topic + ".dlq").Partitions.Count);
     }
 
+    [Fact]
+    public async Task Metrics_TransactionalProducer_ItsMarksAreNoLag()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        await using var host = await HostAsync(servers, topic);
+        using var meters = new MeterProbe(host.Services);
+        using var producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = servers, TransactionalId = topic }).Build();
+        producer.InitTransactions(Eventually.Timeout);
+        var all = host.Probe.Until(p => p.Count == 2);
+        producer.BeginTransaction();
+        Send(producer, topic, "s", "one");
+        Send(producer, topic, "s", "two");
+        producer.CommitTransaction(Eventually.Timeout);
+        await all;
+
+        // Two records and the mark behind them.
+        await CommittedAsync(servers, topic, 0, 3);
+        await Eventually.TrueAsync(() => meters.Observe("emostream.kafka.lag") == 0, () => $"no lag, is {meters.Observe("emostream.kafka.lag")}");
+        Assert.Equal(0, meters.Observe("emostream.kafka.watermark.age"));
+    }
+
     [Fact, Trait(Conformance.List, Conformance.Load)]
     public async Task Start_CommittedOffsetWasDeleted_GapCountedAndTheRestDelivered()
     {

@@ -16,6 +16,21 @@ public sealed class OffsetTrackerTests
         Assert.Equal(42, tracker.Watermark);
     }
 
+    [Fact]
+    public void SkipTo_BehindTheLastRecord_IsTheWatermarkOnceAllIsDone()
+    {
+        var tracker = new OffsetTracker(10, 1000);
+        tracker.StartAt(42);
+        var record = new PendingOffset(42, 1);
+        tracker.Add(record);
+        tracker.SkipTo(45);
+        Assert.Equal(42, tracker.Watermark);
+        tracker.Complete(record);
+        Assert.Equal(45, tracker.Watermark);
+        tracker.SkipTo(44);
+        Assert.Equal(45, tracker.Watermark);
+    }
+
     /// <summary>Against the definition: the lowest unfinished offset, else behind the last one; offsets have holes, as after compaction.</summary>
     [Fact]
     public void Watermark_AnyOrderOfCompletion_IsTheLowestUnfinished() =>
