@@ -48,7 +48,9 @@ internal sealed partial class Conversation
         foreach (var speaker in stored.Speakers) SpeakerNumber(speaker);
         foreach (var (utteranceId, bytes) in state.Rows)
         {
-            _rows.Add(Restore(serializer.Deserialize<StoredRow>(bytes)!, state.Entries[utteranceId]));
+            // Each commit writes both. The message names no utterance.
+            var entry = state.Entries.GetValueOrDefault(utteranceId) ?? throw new InvalidDataException("Redis holds a row of the window, but not its entry.");
+            _rows.Add(Restore(serializer.Deserialize<StoredRow>(bytes)!, entry));
         }
 
         _rows.Sort((a, b) => a.Sequence.CompareTo(b.Sequence));

@@ -41,7 +41,7 @@ public sealed class SiloKillTests(KafkaFixture kafka)
     }
 
     [Fact]
-    public async Task Freeze_OneOfTwoSilos_WhatItWritesAfterwardsIsRefused()
+    public async Task Freeze_OneOfTwoSilosAndThaw_SameTimelines()
     {
         await using var run = await StartAsync();
         var first = await run.Cluster.StartSiloAsync();

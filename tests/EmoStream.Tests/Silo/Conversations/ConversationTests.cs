@@ -35,6 +35,18 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public void Restart_RowWithoutItsEntry_RefusedWithoutNamingTheUtterance()
+    {
+        var c = new ConversationHarness();
+        c.Send((5, Said("u1", "hello")));
+        c.Entries.Remove("u1");
+
+        var refused = Assert.Throws<InvalidDataException>(c.Restart);
+
+        Assert.DoesNotContain("u1", refused.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Utterance_LongConversation_EncodesEachOnceAndKeepsABoundedWindow()
     {
         var c = new ConversationHarness(window: 4);
