@@ -177,6 +177,32 @@ public sealed class DlqCommandTests : IDisposable
         Assert.Empty(await LettersAsync());
     }
 
+    /// <summary>The topic has grown while the conversation was parked.</summary>
+    [Theory]
+    [InlineData("id/1@0", 1)]
+    [InlineData("id/0@3", 0)]
+    [InlineData("id/7@0", 1)]
+    public async Task Redrive_LettersOfTwoPartitions_EndGoesWhereTheStateWasWrittenFrom(string last, int partition)
+    {
+        foreach (var (source, offset) in ((int, int)[])[(0, 3), (1, 0)])
+        {
+            await WriteAsync(
+                ("reason", "r"), ("partition", $"{source}"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", $"id/{source}@{offset}"), ("origin", $"id/{source}@{offset}"));
+        }
+        await WriteStateAsync("n/secret", $$"""{"partition":0,"since":"id/0@3","last":"{{last}}","atMs":1}""");
+
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
+
+        for (var i = 0; i < 2; i++)
+        {
+            // Each letter to where it came from, and one end; where there is no such partition, the key's.
+            var expected = partition == i ? 2 : 1;
+            var sent = Read(new TopicPartition("t", i));
+            Assert.Equal(expected, sent.Count);
+            Assert.Equal(expected - 1, sent.Count(r => DeadLetterHeaders.Bytes(r.Message.Headers, DeadLetterHeaders.RedriveEnd) is not null));
+        }
+    }
+
     [Fact]
     public async Task Redrive_LetterThatNamesAParkingTopic_ThatOneSaysWhatIsParked()
     {
