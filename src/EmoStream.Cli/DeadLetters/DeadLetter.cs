@@ -92,6 +92,12 @@ internal static class Positions
 {
     public static string Source(string position) => position[..Math.Max(0, position.LastIndexOf('@'))];
 
+    public static int? Partition(string position)
+    {
+        var source = Source(position);
+        return int.TryParse(source[(source.LastIndexOf('/') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var partition) ? partition : null;
+    }
+
     public static long? Offset(string? position) =>
         position is not null && long.TryParse(position[(position.LastIndexOf('@') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
             ? offset

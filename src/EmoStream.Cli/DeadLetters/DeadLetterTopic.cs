@@ -137,17 +137,20 @@ internal sealed class DeadLetterTopic : IDisposable
         }
 
         return _producer.ProduceAsync(
-            SourceOf(letter),
+            SourceOf(letter, letter.SourcePartition),
             new() { Key = letter.Record.Message.Key, Value = letter.Record.Message.Value, Headers = headers, Timestamp = new Timestamp(letter.SourceTimestamp, TimestampType.CreateTime) });
     }
 
-    /// <summary>Behind the last record that was sent again; takes nothing's place where the topic is compacted.</summary>
-    public Task SendEndAsync(DeadLetter last, ParkedState state)
+    /// <summary>
+    /// Behind the records that were sent again; takes nothing's place where the topic is compacted. A topic that has grown may
+    /// hold a stream in two partitions: the end goes to the one that the state was last written from, whose owner alone accepts it.
+    /// </summary>
+    public Task SendEndAsync(DeadLetter any, ParkedState state)
     {
-        var headers = new Headers { { DeadLetterHeaders.RedriveStream, last.Stream } };
+        var headers = new Headers { { DeadLetterHeaders.RedriveStream, any.Stream } };
         Add(headers, DeadLetterHeaders.Redrive, state.Since);
         Add(headers, DeadLetterHeaders.RedriveEnd, state.Last);
-        return _producer.ProduceAsync(SourceOf(last), new() { Key = RedriveEnd.KeyOf(state), Value = [], Headers = headers });
+        return _producer.ProduceAsync(SourceOf(any, Positions.Partition(state.Last)), new() { Key = RedriveEnd.KeyOf(state), Value = [], Headers = headers });
     }
 
     /// <summary>Notes beside the letter, in its own partition, that it is done with.</summary>
@@ -172,12 +175,12 @@ internal sealed class DeadLetterTopic : IDisposable
     /// The partition that it was in: who owns it knows whether the stream is parked, whoever chose the partition. Where there is
     /// none such, the one of its key, also for the end, which has another.
     /// </summary>
-    private TopicPartition SourceOf(DeadLetter letter)
+    private TopicPartition SourceOf(DeadLetter letter, int? partition)
     {
         var count = _partitions.GetValueOrDefault(letter.Topic);
         return new(
             letter.Topic,
-            letter.SourcePartition >= 0 && letter.SourcePartition < count ? letter.SourcePartition
+            partition >= 0 && partition < count ? partition.Value
             : count > 0 && letter.Record.Message.Key is { Length: > 0 } key ? Murmur2.Partition(key, count)
             : Partition.Any);
     }

@@ -101,7 +101,7 @@ internal static class DlqCommand
         var all = new Option<bool>("--all") { Description = "Every letter" };
         var skip = new Option<string[]>("--skip") { Description = "Leave this letter out for good; it counts as sent", HelpName = "PARTITION:OFFSET" };
         skip.Validators.Add(result => RequirePlaces(result.Tokens.Select(token => token.Value), result));
-        var timeout = new Option<int>("--timeout") { Description = "How long a silo may take until it continues a conversation", HelpName = "SECONDS", DefaultValueFactory = _ => 60 };
+        var timeout = new Option<int>("--timeout") { Description = "How long a silo may take to deliver what was sent again, retries included, and continue a conversation", HelpName = "SECONDS", DefaultValueFactory = _ => 60 };
         timeout.Require(seconds => seconds > 0, "--timeout must be a number of seconds above 0.");
         var json = new Option<bool>("--json") { Description = "Print the result as JSON" };
         var command = new Command("redrive", "Send letters again, to the topic and partition that they came from.")
@@ -128,8 +128,8 @@ internal static class DlqCommand
 
             Letters of a parked conversation go together, in order, whichever of them was named; live utterances wait until
             they are through. The exit code is 1 when a letter could not be sent, or a conversation failed again or was not
-            continued in time. Interrupted, the command may be given again: what it had sent and not yet noted goes twice
-            then, and utterances are known by their ids.
+            continued in time: its last letter stays then. Interrupted, the command may be given again: what it had sent and
+            not yet noted goes twice then, and utterances are known by their ids.
             """);
         command.Run(terminal, async (parsed, cancellationToken) =>
         {

@@ -9,6 +9,11 @@ namespace EmoStream.Cli.DeadLetters;
 /// they were sent for the first time, and are followed by an end: the silo takes the conversation up again when no live
 /// record has become a letter meanwhile, else those are sent as well.
 /// </summary>
+/// <remarks>
+/// Only a letter leads to a conversation that is parked. So the last one that was sent stays until the end was answered:
+/// whoever is interrupted before finds it and sends it again, with an end. Its record then goes twice, which changes nothing:
+/// utterances are known by their ids.
+/// </remarks>
 internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped, TimeSpan patience, Action<int> sent)
 {
     private const int Chunk = 500;
@@ -26,7 +31,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
     /// <summary>Sends the letters that were chosen, and those that wait with them.</summary>
     public async Task RunAsync(List<DeadLetter> chosen, CancellationToken cancellationToken)
     {
-        await SendAsync([.. chosen.Where(letter => letter.Stream is null)], null, cancellationToken);
+        await SendAsync([.. chosen.Where(letter => letter.Stream is null)], null, [], cancellationToken);
         foreach (var stream in chosen.Where(letter => letter.Stream is not null).DistinctBy(letter => Convert.ToHexString(letter.Stream!)))
         {
             await ContinueAsync(stream, cancellationToken);
@@ -50,7 +55,8 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
                 .Where(letter => WaitsWith(letter, any) && IsComplete(letter, state))
                 .OrderBy(letter => letter.OriginOffset)
                 .ToList();
-            if (!await SendAsync(letters, state?.Since, cancellationToken))
+            var kept = state is null ? [] : Kept(letters);
+            if (!await SendAsync(letters, state?.Since, kept, cancellationToken))
             {
                 return;
             }
@@ -63,13 +69,19 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
 
             await topic.SendEndAsync(any, state);
             asked ??= TimeProvider.System.GetTimestamp();
-            switch (await AnswerAsync(any, state, cancellationToken))
+            var answer = await AnswerAsync(any, state, cancellationToken);
+            if (answer?.Since == state.Since && answer.Last == state.Last)
+            {
+                Problems.Add("a conversation was sent again, but no silo has taken it up yet; its last letter stays, to send it again");
+                return;
+            }
+
+            // Continued; or there is a newer letter, which the new state names.
+            await Task.WhenAll(kept.Select(topic.SettleAsync));
+            switch (answer)
             {
                 case { } now when now.Since != state.Since:
                     Problems.Add("a conversation failed again and is parked anew");
-                    return;
-                case { } now when now.Last == state.Last:
-                    Problems.Add("a conversation was sent again, but no silo has taken it up yet");
                     return;
                 case null:
                     Conversations++;
@@ -81,8 +93,18 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         }
     }
 
-    /// <summary>Sends and settles; false: a letter could not be sent, and nothing behind it may go.</summary>
-    private async Task<bool> SendAsync(List<DeadLetter> letters, string? parking, CancellationToken cancellationToken)
+    /// <summary>
+    /// The last letter that is sent, and its copies. One that is left out stays only where all are: without its --skip it
+    /// would be sent the next time.
+    /// </summary>
+    private HashSet<DeadLetter> Kept(List<DeadLetter> letters)
+    {
+        var last = letters.FindLast(letter => !skipped.Contains(letter.Place)) ?? letters.LastOrDefault();
+        return [.. letters.Where(letter => letter.Position == last?.Position)];
+    }
+
+    /// <summary>Sends, and settles all but those kept; false: a letter could not be sent, and nothing behind it may go.</summary>
+    private async Task<bool> SendAsync(List<DeadLetter> letters, string? parking, HashSet<DeadLetter> kept, CancellationToken cancellationToken)
     {
         var complete = true;
         if (parking is not null && letters.Find(letter => Obstacle(letter) is not null) is { } first)
@@ -107,7 +129,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
             going = going[..refusals.Length];
             var gone = going.Where((_, i) => refusals[i] is null).ToList();
             var left = chunk.Where(letter => skipped.Contains(letter.Place)).ToList();
-            await Task.WhenAll(gone.SelectMany(copies => copies).Concat(left).Select(topic.SettleAsync));
+            await Task.WhenAll(gone.SelectMany(copies => copies).Concat(left).Where(letter => !kept.Contains(letter)).Select(topic.SettleAsync));
             Sent += gone.Count;
             Skipped += left.Count;
             sent(chunk.Length);

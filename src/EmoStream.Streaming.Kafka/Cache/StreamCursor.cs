@@ -53,7 +53,9 @@ internal sealed class StreamCursor(StreamQueue queue, PartitionCache cache, long
         }
         _from = _to = next;
         queue.Settle();
-        if (_from == queue.End || (_failures > 0 && cache.Now < _retryAt))
+        // The end of a redrive may have stood here, and nothing was before it any longer.
+        _from = _to = Math.Max(_from, queue.First);
+        if (!queue.Has(_from) || (_failures > 0 && cache.Now < _retryAt))
         {
             return false;
         }

@@ -1,9 +1,15 @@
+using EmoStream.Streaming.Kafka.DeadLetters;
+
 namespace EmoStream.Streaming.Kafka.Cache;
 
 /// <summary>
 /// The undelivered events of one stream, first in first out, and the cursors of its subscribers. An event is done when
 /// every subscriber has taken it. Positions count the stream's events since the queue was made and never go back.
 /// </summary>
+/// <remarks>
+/// Among the events may stand the <see cref="RedriveEnd"/> of those sent again. It is delivered to nobody: cursors wait
+/// before it until it comes to the head, which says that all before it is done.
+/// </remarks>
 internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
 {
     private readonly List<CachedEvent> _events = [];
@@ -31,8 +37,13 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
         if (!cache.Parking.Takes(item))
         {
             _events.Add(item);
+            // An end that nothing is before.
+            CompleteBelow(_first);
         }
     }
+
+    /// <summary>Whether there is something to deliver at a position.</summary>
+    public bool Has(long position) => position < End && !IsEnd((int)(position - _first));
 
     /// <summary>Forgets the events without completing them. A delivery under way is nobody's any longer, however it ends.</summary>
     public void Reset()
@@ -54,13 +65,13 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
         return cursor;
     }
 
-    /// <summary>Copies a range into one delivery. A delivery has one origin and one request context: the range ends where reading was positioned anew, or the context is another.</summary>
+    /// <summary>Copies a range into one delivery. A delivery has one origin and one request context: the range ends where reading was positioned anew, or the context is another. It also ends before the end of a redrive.</summary>
     public KafkaBatchContainer Take(long from, int limit, out long to)
     {
         var start = (int)(from - _first);
         var (origin, context) = (_events[start].Origin, _events[start].RequestContext);
         var count = 1;
-        while (count < limit && start + count < _events.Count
+        while (count < limit && start + count < _events.Count && !IsEnd(start + count)
             && ReferenceEquals(_events[start + count].Origin, origin) && RequestContextHeaders.AreSame(_events[start + count].RequestContext, context))
         {
             count++;
@@ -152,18 +163,27 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
         }
     }
 
+    /// <summary>Also the ends of redrives that come to the head with that.</summary>
     private void CompleteBelow(long position)
     {
-        var count = (int)Math.Min(position - _first, _events.Count);
-        if (count <= 0)
-        {
-            return;
-        }
-        for (var i = 0; i < count; i++)
+        var taken = (int)Math.Clamp(position - _first, 0, _events.Count);
+        for (var i = 0; i < taken; i++)
         {
             cache.Complete(_events[i]);
         }
+        var count = taken;
+        for (; count < _events.Count && IsEnd(count); count++)
+        {
+            cache.Parking.Continue(_events[count]);
+        }
         _events.RemoveRange(0, count);
         _first += count;
+        if (count > taken && _events.Count > 0)
+        {
+            // A subscriber may have waited behind a slower one, and had nothing.
+            cache.AnnounceAt(this, cache.Now);
+        }
     }
+
+    private bool IsEnd(int index) => _events[index].Value is RedriveEnd;
 }

@@ -13,6 +13,8 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// parked        live record ─► dead letter          record sent again (DeadLetterHeaders.Redrive) ─► the grain
 ///               end of those sent again ─► parked no longer, unless a live record has become a letter since
 /// </code>
+/// What comes behind such an end waits for the grain like the records sent again; the state goes when these are done and the
+/// end with them.
 /// What is parked stands in <see cref="KafkaStreamOptions.ParkingTopic"/>, so that the next owner of the partition knows: an
 /// event is done only when its letter and the state that names it are acknowledged.
 /// </summary>
@@ -23,6 +25,9 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     private readonly ILogger _logger = context.Loggers.CreateLogger<ParkingLot>();
     private readonly ConcurrentDictionary<StreamId, ParkedState> _parked = new();
+
+    /// <summary>Streams of which an accepted end waits in the queue; what it was accepted for.</summary>
+    private readonly Dictionary<StreamId, ParkedState> _continuing = [];
     private readonly ParkingWriter _writer = new(context, partition, tracker);
     private bool _loaded;
 
@@ -59,15 +64,14 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>Whether the record is needed as it was read. Called by the reader; an answer that is no longer true does no harm.</summary>
     public bool IsParked(StreamId stream) => _parked.ContainsKey(stream);
 
-    /// <summary>Takes an event that no grain may see; everything that is not for the stream's queue.</summary>
-    /// <returns>False: the event is to be delivered.</returns>
+    /// <summary>Takes everything that is not for the stream's queue.</summary>
+    /// <returns>False: the event is to be delivered, or is the end of a redrive and <see cref="Continue"/> is to be called in its turn.</returns>
     public bool Takes(CachedEvent item)
     {
         var parked = _parked.GetValueOrDefault(item.StreamId);
         if (item.Value is RedriveEnd end)
         {
-            End(item, end, parked);
-            return true;
+            return !Accepts(item, end, parked);
         }
         if (parked is null || DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive) == parked.Since)
         {
@@ -84,16 +88,36 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     public void Park(IReadOnlyList<CachedEvent> events, Exception failure, int attempts)
     {
         var given = events[0];
+        _continuing.Remove(given.StreamId);
         var name = RetryRules.NameOf(failure);
         // The group, too: what another application of the topic sends again is not for this one's parked stream.
         var state = new ParkedState(partition, $"{context.Options.GroupId}:{PositionOf(given)}", "", context.Time.GetUtcNow().ToUnixTimeMilliseconds());
         Leave(given, state, $"given up after {attempts} attempts: {name}", Poison(attempts, name));
         for (var i = 1; i < events.Count; i++)
         {
-            Leave(events[i], state, Behind, []);
+            if (events[i].Value is RedriveEnd)
+            {
+                tracker.Complete(events[i]); // of the parking before this one
+            }
+            else
+            {
+                Leave(events[i], state, Behind, []);
+            }
         }
         context.Metrics.Parked(partition);
         LogParked(partition, given.Offset, attempts, name);
+    }
+
+    /// <summary>An accepted end whose turn has come: all that was sent again is done. Only then is the stream parked no longer for others, too.</summary>
+    public void Continue(CachedEvent item)
+    {
+        if (!_continuing.Remove(item.StreamId))
+        {
+            tracker.Complete(item); // a repeat of one that was here already
+            return;
+        }
+        _writer.Add(new(item, null, null, null));
+        LogContinued(partition, item.Offset);
     }
 
     /// <summary>What is not written yet stays undone: the partition's next owner reads it again.</summary>
@@ -119,17 +143,22 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         _writer.Add(new(item, state, reason, headers));
     }
 
-    /// <summary>An end that was overtaken (by a live record, by another failure, by an end before it) changes nothing.</summary>
-    private void End(CachedEvent item, RedriveEnd end, ParkedState? parked)
+    /// <summary>
+    /// An end that was overtaken (by a live record, by another failure, by an end before it) changes nothing. One that is read
+    /// again, because reading went back while it waited, is accepted again.
+    /// </summary>
+    private bool Accepts(CachedEvent item, RedriveEnd end, ParkedState? parked)
     {
+        parked ??= _continuing.GetValueOrDefault(item.StreamId);
         if (parked is null || parked.Since != end.Since || parked.Last != end.Last)
         {
             tracker.Complete(item);
-            return;
+            return false;
         }
+        // At once, so that live records behind it wait in the queue and become no letters.
+        _continuing[item.StreamId] = parked;
         _parked.TryRemove(item.StreamId, out _);
-        _writer.Add(new(item, null, null, null));
-        LogContinued(partition, item.Offset);
+        return true;
     }
 
     private bool Apply(ConsumeResult<byte[]?, byte[]?> record)

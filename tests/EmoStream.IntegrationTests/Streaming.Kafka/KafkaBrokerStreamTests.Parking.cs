@@ -75,11 +75,14 @@ public sealed partial class KafkaBrokerStreamTests
         var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
         var probe = new Probe { Before = Refuse("ill", "1") };
         using var parkings = new CounterProbe("emostream.kafka.streams.parkings");
-        await using var host = await HostAsync(servers, topic, probe, RetryFast, parkings);
+        await using var host = await HostAsync(servers, topic, probe, RetrySlowly, parkings);
         using var producer = Producer(servers);
         await SendAsync(producer, topic, 0, 4);
         await ReadAsync(servers, topic + ".dlq", 3);
-        await RunAsync("dlq", "redrive", "--all", "--kafka", servers, "--topic", topic + ".dlq");
+        var again = await RunAsync("dlq", "redrive", "--all", "--kafka", servers, "--topic", topic + ".dlq");
+        // The end waits for the attempts: it is no success before they are over.
+        Assert.True(again.ExitCode == 1, again.Output + again.Error);
+        Assert.Contains("parked anew", again.Output + again.Error, StringComparison.Ordinal);
         await parkings.AtLeast(2);
         // 3 letters, 3 marks that they are settled, 3 letters again.
         await ReadAsync(servers, topic + ".dlq", 9);
@@ -91,6 +94,16 @@ public sealed partial class KafkaBrokerStreamTests
         Assert.True(exitCode == 0, output + error);
         await probe.Until(p => p.ValuesOf("ill").Count == 3);
         Assert.Equal(["0", "2", "3"], probe.ValuesOf("ill"));
+
+        // Slower than the command looks at the state.
+        static void RetrySlowly(KafkaStreamOptions options)
+        {
+            RetryFast(options);
+            for (var i = 0; i < options.RetryDelays.Count; i++)
+            {
+                options.RetryDelays[i] = TimeSpan.FromMilliseconds(400);
+            }
+        }
     }
 
     [Fact]

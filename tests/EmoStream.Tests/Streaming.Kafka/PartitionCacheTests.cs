@@ -1,10 +1,13 @@
 using System.Diagnostics.Metrics;
+using Confluent.Kafka;
 using CsCheck;
 using EmoStream.Streaming.Kafka;
 using EmoStream.Streaming.Kafka.Cache;
 using EmoStream.Streaming.Kafka.DeadLetters;
 using EmoStream.Streaming.Kafka.Reading;
+using EmoStream.Tests.ServiceDefaults;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.Streams;
@@ -16,6 +19,7 @@ public sealed partial class PartitionCacheTests : IDisposable
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(1);
     private readonly OffsetTracker _tracker = new(1_000_000, long.MaxValue);
     private readonly FakeTimeProvider _time = new();
+    private readonly CapturedLogs _logs = new();
     private readonly KafkaStreamContext _context;
     private readonly PartitionCache _cache;
     private long _next;
@@ -29,7 +33,7 @@ public sealed partial class PartitionCacheTests : IDisposable
         options.RetryDelays.Add(TimeSpan.FromSeconds(1));
         options.RetryDelays.Add(TimeSpan.FromSeconds(5));
         var metrics = new StreamingKafkaMetrics(meters);
-        _context = new KafkaStreamContext("Kafka", options, new NoAdapter(), metrics, _time, NullLoggerFactory.Instance)
+        _context = new KafkaStreamContext("Kafka", options, new NoAdapter(), metrics, _time, new LoggerFactory([_logs]))
         {
             DeadLetters = new DeadLetterWriter(options, metrics, _time, NullLogger<DeadLetterWriter>.Instance),
             Topics = new KafkaTopics(options, _time, NullLogger<KafkaTopics>.Instance),
@@ -43,6 +47,8 @@ public sealed partial class PartitionCacheTests : IDisposable
         _cache.SettleClosed();
         _context.DeadLetters.Dispose();
         _context.Topics.Dispose();
+        _context.Loggers.Dispose();
+        _logs.Dispose();
     }
 
     [Fact]
@@ -321,11 +327,16 @@ public sealed partial class PartitionCacheTests : IDisposable
         List<IBatchContainer> batch = [];
         foreach (var stream in streams)
         {
-            var item = new CachedEvent(_origin, _next++, 10, Id(stream), stream);
-            _tracker.Add(item);
-            batch.Add(item);
+            batch.Add(Read(stream, stream, null));
         }
         _cache.AddToCache(batch);
+    }
+
+    private CachedEvent Read(string stream, object value, ConsumeResult<byte[]?, byte[]?>? record)
+    {
+        var item = new CachedEvent(_origin, _next++, 10, Id(stream), value) { Record = record };
+        _tracker.Add(item);
+        return item;
     }
 
     private static void Fail(IQueueCacheCursor cursor, Exception? failure)

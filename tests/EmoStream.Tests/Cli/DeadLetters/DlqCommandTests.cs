@@ -135,7 +135,72 @@ public sealed class DlqCommandTests : IDisposable
         // No tombstone, and not in the place of the conversation's last record: the topic may be compacted, others read it, too.
         Assert.Empty(sent[3].Message.Value!);
         Assert.Equal("emostream-redrive-end/" + since, Encoding.UTF8.GetString(sent[3].Message.Key!));
-        Assert.Equal(1, JsonDocument.Parse((await RunAsync("list", "--json")).Output).RootElement.GetArrayLength());
+        // The copies of the last one, which no silo has confirmed, and the one that was not sent.
+        Assert.Equal(["0:1", "0:2", "0:4"], await LettersAsync());
+    }
+
+    [Fact]
+    public async Task Redrive_EndNotAnswered_LastLetterStaysAndTheNextRedriveContinues()
+    {
+        await ParkAsync(0, 1);
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
+        Assert.Equal(["0:1"], await LettersAsync());
+
+        var silo = AnswerEndAsync(1, () => ProduceAsync("t.parked", new() { Key = "n/secret"u8.ToArray() }));
+        var (exitCode, output, error) = await RunAsync("redrive", "--all", "--json");
+        await silo;
+        Assert.True(exitCode == 0, output + error);
+        Assert.Equal("""{"sent":1,"skipped":0,"conversations":1,"problems":[]}""", output.Trim());
+        Assert.Empty(await LettersAsync());
+        Assert.Equal(
+            ["id/0@0", "id/0@1", null, "id/0@1", null],
+            Read(new TopicPartition("t", 0)).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
+    }
+
+    [Fact]
+    public async Task Redrive_LastLetterSkippedAndEndNotAnswered_TheLastOneSentStays()
+    {
+        await ParkAsync(0, 1, 2);
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--skip", "0:2", "--timeout", "1")).ExitCode);
+        Assert.Equal(["0:1"], await LettersAsync());
+    }
+
+    [Fact]
+    public async Task Redrive_ParkedAnew_NoLetterOfTheFormerParkingStays()
+    {
+        await ParkAsync(0, 1);
+        var silo = AnswerEndAsync(0, () => WriteStateAsync("n/secret", """{"partition":0,"since":"id/0@2","last":"id/0@3","atMs":1}"""));
+        var (exitCode, output, error) = await RunAsync("redrive", "--all");
+        await silo;
+        Assert.Equal(1, exitCode);
+        Assert.Contains("parked anew", output + error, StringComparison.Ordinal);
+        Assert.Empty(await LettersAsync());
+    }
+
+    /// <summary>The topic has grown while the conversation was parked.</summary>
+    [Theory]
+    [InlineData("id/1@0", 1)]
+    [InlineData("id/0@3", 0)]
+    [InlineData("id/7@0", 1)]
+    public async Task Redrive_LettersOfTwoPartitions_EndGoesWhereTheStateWasWrittenFrom(string last, int partition)
+    {
+        foreach (var (source, offset) in ((int, int)[])[(0, 3), (1, 0)])
+        {
+            await WriteAsync(
+                ("reason", "r"), ("partition", $"{source}"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", $"id/{source}@{offset}"), ("origin", $"id/{source}@{offset}"));
+        }
+        await WriteStateAsync("n/secret", $$"""{"partition":0,"since":"id/0@3","last":"{{last}}","atMs":1}""");
+
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
+
+        for (var i = 0; i < 2; i++)
+        {
+            // Each letter to where it came from, and one end; where there is no such partition, the key's.
+            var expected = partition == i ? 2 : 1;
+            var sent = Read(new TopicPartition("t", i));
+            Assert.Equal(expected, sent.Count);
+            Assert.Equal(expected - 1, sent.Count(r => DeadLetterHeaders.Bytes(r.Message.Headers, DeadLetterHeaders.RedriveEnd) is not null));
+        }
     }
 
     [Fact]
@@ -230,6 +295,34 @@ public sealed class DlqCommandTests : IDisposable
         }
         return ProduceAsync("t.dlq", message);
     }
+
+    /// <summary>A conversation whose letters lay at these offsets of partition 0.</summary>
+    private async Task ParkAsync(params int[] offsets)
+    {
+        foreach (var offset in offsets)
+        {
+            await WriteAsync(
+                ("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@0"), ("position", $"id/0@{offset}"), ("origin", $"id/0@{offset}"));
+        }
+        await WriteStateAsync("n/secret", $$"""{"partition":0,"since":"id/0@0","last":"id/0@{{offsets[^1]}}","atMs":1}""");
+    }
+
+    /// <summary>A stand-in for a silo, which does this when it reads the end behind so many others.</summary>
+    private async Task AnswerEndAsync(int behind, Func<Task> answer)
+    {
+        await Task.Yield();
+        using var consumer = new ConsumerBuilder<byte[]?, byte[]?>(new ConsumerConfig { BootstrapServers = _kafka.BootstrapServers, GroupId = "silo" }).Build();
+        consumer.Assign(new TopicPartitionOffset("t", 0, 0));
+        while (behind >= 0)
+        {
+            var record = consumer.Consume(TestContext.Current.CancellationToken);
+            behind -= DeadLetterHeaders.Bytes(record.Message.Headers, DeadLetterHeaders.RedriveEnd) is null ? 0 : 1;
+        }
+        await answer();
+    }
+
+    private async Task<List<string>> LettersAsync() =>
+        [.. JsonDocument.Parse((await RunAsync("list", "--json")).Output).RootElement.EnumerateArray().Select(l => l.GetProperty("letter").GetString()!)];
 
     private Task WriteStateAsync(string stream, string state) =>
         ProduceAsync("t.parked", new() { Key = Encoding.UTF8.GetBytes(stream), Value = Encoding.UTF8.GetBytes(state) });

@@ -1,0 +1,193 @@
+using System.Text;
+using Confluent.Kafka;
+using EmoStream.Streaming.Kafka;
+using EmoStream.Streaming.Kafka.DeadLetters;
+using Orleans.Streams;
+
+namespace EmoStream.Tests.Streaming.Kafka;
+
+/// <content>A parked stream whose letters are sent again, up to the end that closes them.</content>
+/// <remarks>Nothing that goes to Kafka is ever acknowledged here: an end that is asked for its tombstone stays undone, any other is done.</remarks>
+public sealed partial class PartitionCacheTests
+{
+    private const string Since = "g:t/0@0";
+
+    /// <summary>How many ends had their turn.</summary>
+    private int Continued => _logs.Lines.Count(line => line.Contains("a parked stream goes on", StringComparison.Ordinal));
+
+    [Fact]
+    public void End_BehindAnEventUnderWay_WaitsUntilThatIsDone()
+    {
+        using var a = Parked("a");
+        SendAgain("a");
+        End("a", "t/0@0");
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+        Assert.Equal([1L], Next(a));
+        Assert.Equal(0, Continued);
+        Fail(a, new TimeoutException());
+        _time.Advance(Long);
+        Assert.Equal([1L], Next(a));
+        Assert.Equal(0, Continued);
+        Assert.False(Moves(a));
+        Assert.Equal(1, Continued);
+        // The letter and the tombstone are still to be acknowledged.
+        Assert.Equal(2, _tracker.Records);
+    }
+
+    [Fact]
+    public void End_NothingBeforeIt_ContinuedAtOnce()
+    {
+        using var a = Parked("a");
+        End("a", "t/0@0");
+        Assert.Equal(1, Continued);
+        Add("a");
+        Assert.Equal([2L], Next(a));
+    }
+
+    [Theory]
+    [InlineData("g:t/0@7", "t/0@0")]
+    [InlineData(Since, "t/0@7")]
+    public void End_OfAnotherParkingOrOvertaken_ChangesNothing(string since, string last)
+    {
+        using var a = Parked("a");
+        End("a", last, since);
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+        Assert.Equal(0, Continued);
+        Assert.False(Moves(a));
+        Assert.Equal(1, _tracker.Records);
+    }
+
+    [Fact]
+    public void End_LiveEventsBehindIt_DeliveredAfterItInOrderAndNeverWithIt()
+    {
+        using var a = Parked("a");
+        SendAgain("a");
+        End("a", "t/0@0");
+        Add("a", "a");
+        Assert.Equal([1L], Next(a)); // although three fit into a delivery
+        Assert.Equal(0, Continued);
+        Assert.Equal([3L, 4], Next(a));
+        Assert.Equal(1, Continued);
+        Assert.False(Moves(a));
+        Assert.Equal(2, _tracker.Records);
+    }
+
+    [Fact]
+    public void End_EventBeforeItRefusedAgain_ParkedAnewAndTheEndIsNoLetter()
+    {
+        using var a = Parked("a");
+        SendAgain("a");
+        End("a", "t/0@0");
+        Add("a");
+        for (var i = 0; i < 3; i++)
+        {
+            Refuse(a, 1);
+            _time.Advance(Long);
+        }
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+        Assert.Equal(0, Continued);
+        // The letter of before, the event that was refused again and the live one behind it.
+        Assert.Equal(3, _tracker.Records);
+        Assert.False(Moves(a));
+
+        // The same end once more is none of the new parking; its own is.
+        End("a", "t/0@0");
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+        End("a", "t/0@3", "g:t/0@1");
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+        Assert.Equal(1, Continued);
+    }
+
+    [Fact]
+    public void End_TwoSubscribers_WaitsForTheSlowerAndWakesTheOther()
+    {
+        using var a = Parked("a");
+        using var slow = _cache.GetCacheCursor(Id("a"), null);
+        SendAgain("a");
+        End("a", "t/0@0");
+        Add("a");
+        Next(slow);
+        Next(a);
+        Assert.False(Moves(a));
+        Assert.Equal(0, Continued);
+        Assert.Empty(Announced());
+
+        Assert.Equal([3L], Next(slow));
+        Assert.Equal(1, Continued);
+        Assert.Equal([Id("a")], Announced());
+        Assert.Equal([3L], Next(a));
+        Assert.False(Moves(a));
+        Assert.False(Moves(slow));
+        Assert.Equal(2, _tracker.Records);
+    }
+
+    [Fact]
+    public void End_SlowerSubscriberLeaves_TheOtherIsWoken()
+    {
+        using var a = Parked("a");
+        var slow = _cache.GetCacheCursor(Id("a"), null);
+        SendAgain("a");
+        End("a", "t/0@0");
+        Add("a");
+        Next(a);
+        Assert.False(Moves(a));
+        slow.Dispose();
+        _cache.TryPurgeFromCache(out _);
+        Assert.Equal([Id("a")], Announced());
+        Assert.Equal([3L], Next(a));
+    }
+
+    [Fact]
+    public void End_ReadAgainAfterReadingWentBack_IsAcceptedAgain()
+    {
+        using var a = Parked("a");
+        SendAgain("a");
+        End("a", "t/0@0");
+        Next(a);
+        Rewind(1);
+        SendAgain("a");
+        Assert.Equal([1L], Next(a));
+        End("a", "t/0@0");
+        Assert.Equal(0, Continued);
+        Add("a");
+        Assert.Equal([3L], Next(a));
+        Assert.Equal(1, Continued);
+    }
+
+    [Fact]
+    public void End_SentTwice_ContinuedOnce()
+    {
+        using var a = Parked("a");
+        SendAgain("a");
+        End("a", "t/0@0");
+        End("a", "t/0@0");
+        Next(a);
+        Assert.False(Moves(a));
+        Assert.Equal(1, Continued);
+        Assert.Equal(2, _tracker.Records);
+    }
+
+    /// <summary>A stream whose first event, at offset 0, was given up.</summary>
+    private IQueueCacheCursor Parked(string stream)
+    {
+        _context.Options.GroupId = "g";
+        Add(stream);
+        var cursor = _cache.GetCacheCursor(Id(stream), null);
+        for (var i = 0; i < 3; i++)
+        {
+            Refuse(cursor);
+            _time.Advance(Long);
+        }
+        Assert.True(_cache.Parking.IsParked(Id(stream)));
+        Assert.Empty(Announced());
+        return cursor;
+    }
+
+    private void SendAgain(string stream)
+    {
+        Headers headers = [new Header(DeadLetterHeaders.Redrive, Encoding.UTF8.GetBytes(Since))];
+        _cache.AddToCache([Read(stream, stream, new() { Message = new() { Headers = headers } })]);
+    }
+
+    private void End(string stream, string last, string since = Since) => _cache.AddToCache([Read(stream, new RedriveEnd(Id(stream), since, last), null)]);
+}
