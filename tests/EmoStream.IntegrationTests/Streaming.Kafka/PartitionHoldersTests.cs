@@ -3,6 +3,7 @@ using EmoStream.Streaming.Kafka.Ownership;
 using EmoStream.Testing.Processes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Orleans.Runtime.Services;
 
 namespace EmoStream.IntegrationTests.Streaming.Kafka;
 
@@ -15,7 +16,10 @@ public sealed class PartitionHoldersTests(EmoStream.Testing.Kafka.KafkaFixture k
         await using var silo = await ProbeHost.StartAsync((await kafka.BrokerAsync()).BootstrapServers, await kafka.CreateTopicAsync());
         var holders = silo.Services.GetRequiredService<PartitionHolders>();
         var nobody = SiloAddress.New(new IPEndPoint(IPAddress.Loopback, FreePorts.Take(1)), 1);
+        await JoinAsync(silo.Services, nobody);
 
+        // The exception of a silo without the provider, too.
+        await Assert.ThrowsAsync<OrleansMessageRejectionException>(() => new Question(silo.Services).AskAsync(nobody));
         Assert.True(await holders.HoldsAsync(nobody, "Kafka", 0));
     }
 
@@ -35,5 +39,26 @@ public sealed class PartitionHoldersTests(EmoStream.Testing.Kafka.KafkaFixture k
         Assert.False(await holders.HoldsAsync(other.Services.GetRequiredService<ILocalSiloDetails>().SiloAddress, "Kafka", 0));
 
         await other.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>A member that is taken for alive, until probes have failed for some time.</summary>
+    private static async Task JoinAsync(IServiceProvider services, SiloAddress silo)
+    {
+        var cancellationToken = TestContext.Current.CancellationToken;
+        var table = services.GetRequiredService<IMembershipTable>();
+        var now = TimeProvider.System.GetUtcNow().UtcDateTime;
+        var member = new MembershipEntry
+        {
+            SiloAddress = silo, Status = SiloStatus.Active, HostName = "nobody", SiloName = "nobody", StartTime = now, IAmAliveTime = now,
+        };
+        Assert.True(await table.InsertRowAsync(member, (await table.ReadAllAsync(cancellationToken)).Version.Next(), cancellationToken));
+        var membership = services.GetRequiredService<IClusterMembershipService>();
+        await membership.Refresh();
+        Assert.Equal(SiloStatus.Active, membership.CurrentSnapshot.GetSiloStatus(silo));
+    }
+
+    private sealed class Question(IServiceProvider services) : GrainServiceClient<IPartitionHolder>(services)
+    {
+        public Task<bool> AskAsync(SiloAddress silo) => GetGrainService(silo).HoldsAsync("Kafka", 0).AsTask();
     }
 }
