@@ -37,7 +37,10 @@ public sealed class KafkaStreamOptions
     [Required]
     public string GroupId { get; set; } = "";
 
-    /// <summary>Whether missing topics are created when the provider starts. The default is true.</summary>
+    /// <summary>
+    /// Whether missing topics are created when the provider starts; without it (or without the right to) they must be there, or
+    /// the broker must make them, or the start fails. The default is true.
+    /// </summary>
     public bool CreateTopics { get; set; } = true;
 
     /// <summary>
@@ -104,7 +107,7 @@ public sealed class KafkaStreamOptions
 
     /// <summary>
     /// How long a new owner of a partition waits for the former one, when it still lives, to finish and let go; then it takes
-    /// the partition by force. The default is ten seconds.
+    /// the partition by force. A former owner that lost it so has no such limit: it waits. The default is ten seconds.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan HandoverTimeout { get; set; } = TimeSpan.FromSeconds(10);

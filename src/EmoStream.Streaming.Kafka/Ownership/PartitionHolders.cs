@@ -30,6 +30,10 @@ internal sealed class PartitionHolder(GrainId id, Silo silo, ILoggerFactory logg
 /// <summary>Asks the other silos, on behalf of the readers' threads.</summary>
 internal sealed class PartitionHolders(IServiceProvider services) : GrainServiceClient<IPartitionHolder>(services)
 {
+    // What a silo answers for a grain service that it does not have. A silo that cannot be connected to is the same exception
+    // with another message; where Orleans should say it otherwise, such a silo counts as one that does not say.
+    private const string NoService = "not active on this silo";
+
     private readonly IClusterMembershipService _membership = services.GetRequiredService<IClusterMembershipService>();
     private readonly SiloAddress _self = services.GetRequiredService<ILocalSiloDetails>().SiloAddress;
 
@@ -73,19 +77,20 @@ internal sealed class PartitionHolders(IServiceProvider services) : GrainService
         return null;
     }
 
-    private async Task<bool> HoldsAsync(SiloAddress silo, string provider, int partition)
+    /// <summary>Whether a silo that membership calls alive reads the partition, or does not say.</summary>
+    internal async Task<bool> HoldsAsync(SiloAddress silo, string provider, int partition)
     {
         try
         {
             return await GetGrainService(silo).HoldsAsync(provider, partition);
         }
-        catch (Exception e) when (e is TimeoutException or SiloUnavailableException)
+        catch (OrleansMessageRejectionException e) when (e.Message.Contains(NoService, StringComparison.Ordinal))
         {
-            return true; // stalled, or its connection broke; if it is gone, membership finds out
+            return false; // without any provider of ours
         }
         catch (Exception)
         {
-            return false; // without this provider
+            return true; // stalled, or there is no connection to it; if it is gone, membership finds out
         }
     }
 }

@@ -29,7 +29,11 @@ internal sealed partial class KafkaTopics : IDisposable
         _admin = new(Build);
     }
 
-    /// <summary>The number of partitions, once the topic is there; fails after <see cref="KafkaStreamOptions.StartTimeout"/>.</summary>
+    /// <summary>
+    /// The number of partitions, once the topic and those that the provider writes to are there; fails after
+    /// <see cref="KafkaStreamOptions.StartTimeout"/>. Without a dead-letter topic the first event that nobody takes would stop its
+    /// partition for ever.
+    /// </summary>
     public async Task<int> GetPartitionsAsync(CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(_options.StartTimeout, _time);
@@ -37,7 +41,8 @@ internal sealed partial class KafkaTopics : IDisposable
         var admin = _admin.Value;
         var patience = _options.StartTimeout < RequestTimeout ? _options.StartTimeout : RequestTimeout;
         var create = _options.CreateTopics && _options.UseAdminRequests;
-        var last = "no answer";
+        var refused = new Dictionary<string, ErrorCode>();
+        var (topic, last) = (_options.Topic, "no answer");
         try
         {
             while (true)
@@ -46,36 +51,38 @@ internal sealed partial class KafkaTopics : IDisposable
                 try
                 {
                     // 1 topics that exist are left as they are
-                    var partitions = await Task.Run(() => Partitions(admin, _options.Topic, patience), either.Token);
-                    if (partitions > 0 && !create)
+                    var found = await Task.Run(() => Partitions(admin, patience), either.Token);
+                    var missing = Needed().FirstOrDefault(needed => found.GetValueOrDefault(needed.Name) == 0);
+                    if (missing.Name is null && !create)
                     {
                         // Every reader will ask for the id: who cannot have it should know now.
                         await TopicIdAsync(patience).WaitAsync(either.Token);
                         await CheckParkingAsync(admin, patience).WaitAsync(either.Token);
-                        return partitions;
+                        return found[_options.Topic];
                     }
                     // 2 what is missing is created, once
                     if (create)
                     {
-                        await CreateAsync(admin, patience).WaitAsync(either.Token);
+                        await CreateAsync(admin, patience, refused).WaitAsync(either.Token);
                         create = false;
                         continue;
                     }
                     // 3 a broker that could not be asked to create may do it when somebody asks for the metadata
-                    await Task.Run(() => admin.GetMetadata(_options.Topic, patience), either.Token);
-                    last = "the topic does not exist";
+                    topic = missing.Name!;
+                    await Task.Run(() => admin.GetMetadata(topic, patience), either.Token);
+                    last = Missing(missing.Option, refused.TryGetValue(topic, out var code) ? code : null);
                 }
                 catch (KafkaException e)
                 {
                     last = Why(e.Error.Code);
-                    LogWaiting(_options.Topic, last);
+                    LogWaiting(topic, last);
                 }
                 await Task.Delay(RetryDelay, _time, either.Token);
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"Kafka topic {_options.Topic} is not available after {_options.StartTimeout}: {last}.");
+            throw new TimeoutException($"Kafka topic {topic} is not available after {_options.StartTimeout}: {last}.");
         }
     }
 
@@ -124,6 +131,25 @@ internal sealed partial class KafkaTopics : IDisposable
         }
     }
 
+    /// <summary>The topics that there must be, and the options that name them.</summary>
+    private IEnumerable<(string Name, string Option)> Needed()
+    {
+        yield return (_options.Topic, nameof(KafkaStreamOptions.Topic));
+        yield return (_options.DeadLetterTopic, nameof(KafkaStreamOptions.DeadLetterTopic));
+        if (_options.RetryDelays.Count > 0)
+        {
+            yield return (_options.ParkingTopic, nameof(KafkaStreamOptions.ParkingTopic));
+        }
+    }
+
+    private string Missing(string option, ErrorCode? refusal)
+    {
+        var why = refusal is { } code ? $"creating it failed with {code}"
+            : _options.CreateTopics ? "nobody created it"
+            : $"{nameof(KafkaStreamOptions.CreateTopics)} is false";
+        return $"the topic does not exist, and {why}. Create it, or name another one in {nameof(KafkaStreamOptions)}.{option}";
+    }
+
     /// <summary>Never what the broker answered: nobody promises that it does not quote the credentials.</summary>
     private static string? Refusal(ErrorCode code) => code switch
     {
@@ -134,22 +160,17 @@ internal sealed partial class KafkaTopics : IDisposable
         _ => null,
     };
 
+    private int Partitions(IAdminClient admin, string topic, TimeSpan timeout) => Partitions(admin, timeout).GetValueOrDefault(topic);
+
     /// <summary>Asks for all topics: to ask for one would create it, where the broker allows that, with its number of partitions.</summary>
-    private int Partitions(IAdminClient admin, string topic, TimeSpan timeout)
+    private Dictionary<string, int> Partitions(IAdminClient admin, TimeSpan timeout)
     {
         var metadata = admin.GetMetadata(timeout);
         _refused = null;
-        foreach (var found in metadata.Topics)
-        {
-            if (found.Topic == topic)
-            {
-                return found.Partitions.Count;
-            }
-        }
-        return 0;
+        return metadata.Topics.ToDictionary(found => found.Topic, found => found.Partitions.Count);
     }
 
-    private async Task CreateAsync(IAdminClient admin, TimeSpan timeout)
+    private async Task CreateAsync(IAdminClient admin, TimeSpan timeout, Dictionary<string, ErrorCode> refused)
     {
         foreach (var name in new[] { _options.Topic, _options.DeadLetterTopic, _options.ParkingTopic })
         {
@@ -176,7 +197,8 @@ internal sealed partial class KafkaTopics : IDisposable
             catch (KafkaException e)
             {
                 // No right to create, or a broker without that request: the topic may come about otherwise.
-                LogNotCreated(name, e.Error.Code);
+                refused[name] = e is CreateTopicsException { Results: [var result] } ? result.Error.Code : e.Error.Code;
+                LogNotCreated(name, refused[name]);
             }
         }
     }

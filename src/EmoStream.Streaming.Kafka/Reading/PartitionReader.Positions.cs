@@ -140,7 +140,7 @@ internal sealed partial class PartitionReader
     [LoggerMessage(LogLevel.Warning, "Partition {Partition}: the position was not noted: {Exception}. The next note covers it.")]
     private partial void LogNotNoted(int partition, Type exception);
 
-    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: another owner has claimed it; nothing is read until it is ours again.")]
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: another owner has claimed it; nothing is read until that one lets go.")]
     private partial void LogSuperseded(int partition);
 
     /// <summary>A later owner has the partition.</summary>

@@ -129,6 +129,7 @@ internal sealed partial class PartitionReader(
                 {
                     LogSuperseded(partition);
                     context.Metrics.HandedOver(partition, "fenced");
+                    _superseded = true;
                     LetGo();
                     Pause();
                 }

@@ -46,6 +46,67 @@ public sealed class KafkaTopicsTests(KafkaFixture kafka)
         Assert.Equal(lines, logs.Written.Count(line => line == $"Topic {options.ParkingTopic} has cleanup.policy delete: it forgets which streams are parked. Set it to compact."));
     }
 
+    [Fact]
+    public async Task Start_TopicsMissingThatNobodyMakes_SaidOneByOne()
+    {
+        Assert.SkipUnless(KafkaBroker.Unkillable is null, KafkaBroker.Unkillable ?? "");
+        await using var broker = await KafkaBroker.StartAsync("auto.create.topics.enable=false", TestContext.Current.CancellationToken);
+        var options = Options(broker);
+        await broker.CreateTopicAsync(options.Topic, 3);
+
+        Assert.Equal(
+            $"Kafka topic {options.DeadLetterTopic} is not available after 00:00:02: the topic does not exist, and CreateTopics is false. "
+            + "Create it, or name another one in KafkaStreamOptions.DeadLetterTopic.",
+            await FailureAsync());
+        options.CreateTopics = true;
+        options.ReplicationFactor = 3; // of a single broker
+        Assert.Contains("creating it failed with InvalidReplicationFactor", await FailureAsync(), StringComparison.Ordinal);
+        options.CreateTopics = false;
+        await broker.CreateTopicAsync(options.DeadLetterTopic, 1);
+        var failure = await FailureAsync();
+        Assert.StartsWith($"Kafka topic {options.ParkingTopic} ", failure, StringComparison.Ordinal);
+        Assert.EndsWith("KafkaStreamOptions.ParkingTopic.", failure, StringComparison.Ordinal);
+        // Where nothing is ever given up, nothing is parked.
+        options.RetryDelays.Clear();
+        using var topics = new KafkaTopics(options, TimeProvider.System, NullLogger<KafkaTopics>.Instance);
+        Assert.Equal(3, await topics.GetPartitionsAsync(TestContext.Current.CancellationToken));
+
+        async Task<string> FailureAsync()
+        {
+            using var failing = new KafkaTopics(options, TimeProvider.System, NullLogger<KafkaTopics>.Instance);
+            return (await Assert.ThrowsAsync<TimeoutException>(() => failing.GetPartitionsAsync(TestContext.Current.CancellationToken))).Message;
+        }
+    }
+
+    [Fact]
+    public async Task Start_TopicsMissingThatTheBrokerMakes_TheyAreThere()
+    {
+        Assert.SkipUnless(KafkaBroker.Unkillable is null, KafkaBroker.Unkillable ?? "");
+        var broker = await kafka.BrokerAsync();
+        var options = Options(broker);
+        options.StartTimeout = EmoStream.Testing.Eventually.Timeout;
+        await broker.CreateTopicAsync(options.Topic, 3);
+        using var topics = new KafkaTopics(options, TimeProvider.System, NullLogger<KafkaTopics>.Instance);
+
+        Assert.Equal(3, await topics.GetPartitionsAsync(TestContext.Current.CancellationToken));
+
+        Assert.True(topics.Exists(options.DeadLetterTopic) && topics.Exists(options.ParkingTopic));
+    }
+
+    private static KafkaStreamOptions Options(KafkaBroker broker)
+    {
+        var topic = $"test-{Guid.NewGuid():N}";
+        return new()
+        {
+            BootstrapServers = broker.BootstrapServers,
+            Topic = topic,
+            DeadLetterTopic = topic + ".dlq",
+            ParkingTopic = topic + ".parked",
+            CreateTopics = false,
+            StartTimeout = TimeSpan.FromSeconds(2),
+        };
+    }
+
     private sealed class Lines : ILogger<KafkaTopics>
     {
         public List<string> Written { get; } = [];

@@ -20,6 +20,9 @@ public sealed partial class RewindTests
     /// <summary>A reader whose events the test takes and completes.</summary>
     private sealed class ReaderRun : IAsyncDisposable
     {
+        /// <summary>Not a silo's provider: that reads partitions of its own.</summary>
+        public const string Name = "run";
+
         private readonly KafkaStreamOptions _options;
         private readonly ServiceProvider _services;
         private readonly KafkaStreamContext _context;
@@ -29,17 +32,18 @@ public sealed partial class RewindTests
         private readonly PartitionReader _reader;
         private bool _stopped;
 
-        public ReaderRun(KafkaStreamOptions options, Positions positions, TimeProvider? time = null)
+        public ReaderRun(KafkaStreamOptions options, Positions positions, TimeProvider? time = null, PartitionHolders? holders = null)
         {
             _options = options;
             _services = new ServiceCollection().AddMetrics().AddSingleton<StreamingKafkaMetrics>().BuildServiceProvider();
             var metrics = _services.GetRequiredService<StreamingKafkaMetrics>();
             Meters = new MeterProbe(_services);
-            _context = new KafkaStreamContext("Kafka", options, new ProbeAdapter(), metrics, time ?? TimeProvider.System, NullLoggerFactory.Instance)
+            _context = new KafkaStreamContext(Name, options, new ProbeAdapter(), metrics, time ?? TimeProvider.System, NullLoggerFactory.Instance)
             {
                 DeadLetters = new DeadLetterWriter(options, metrics, TimeProvider.System, NullLogger<DeadLetterWriter>.Instance),
                 Topics = new KafkaTopics(options, TimeProvider.System, NullLogger<KafkaTopics>.Instance),
                 Positions = positions,
+                Holders = holders,
             };
             _tracker = new OffsetTracker(options.CacheRecords, options.CacheBytes);
             _reader = new PartitionReader(_context, 0, _tracker, _channel.Writer);
@@ -50,7 +54,13 @@ public sealed partial class RewindTests
 
         public MeterProbe Meters { get; }
 
+        /// <summary>The reader's thread is at its end, or about to be.</summary>
+        public bool IsEnded => _channel.Reader.Completion.IsCompleted;
+
         public void Start() => _reader.Start();
+
+        /// <summary>Another reader of the same partition.</summary>
+        public ReaderRun Rival() => new(_options, (Positions)_context.Positions!, holders: _context.Holders);
 
         public Task<RewindOutcome?> RewindAsync(long offset) => _reader.RewindAsync(new(offset, null, null, null))
             .WaitAsync(Eventually.Timeout, TestContext.Current.CancellationToken);
@@ -100,6 +110,12 @@ public sealed partial class RewindTests
             await _reader.StopAsync(TimeSpan.FromSeconds(10));
         }
 
+        public Task AbandonAsync()
+        {
+            _stopped = true;
+            return _reader.AbandonAsync().WaitAsync(Eventually.Timeout, TestContext.Current.CancellationToken);
+        }
+
         public async ValueTask DisposeAsync()
         {
             if (!_stopped)
@@ -130,6 +146,12 @@ public sealed partial class RewindTests
         public bool IsSure { get; set; } = true;
 
         public int Claims { get; private set; }
+
+        /// <summary>Notes of the owner that claimed last.</summary>
+        public int Notes { get; private set; }
+
+        /// <summary>Notes of owners before it.</summary>
+        public int Refusals { get; private set; }
 
         public Func<KafkaAdvance> Answer { get; set; } = () => KafkaAdvance.Noted;
 
@@ -191,7 +213,11 @@ public sealed partial class RewindTests
             }
             lock (_lock)
             {
-                var answer = claimed.Fence == $"life {_life}" ? Answer() : KafkaAdvance.Lost;
+                var answer = claimed.Fence != $"life {_life}" ? KafkaAdvance.Lost
+                    : claimed.Epoch < Claims ? KafkaAdvance.Superseded
+                    : Answer();
+                Notes += answer == KafkaAdvance.Noted ? 1 : 0;
+                Refusals += answer == KafkaAdvance.Superseded ? 1 : 0;
                 if (answer == KafkaAdvance.Noted)
                 {
                     Offset = offset;

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using EmoStream.Streaming.Kafka;
+using EmoStream.Streaming.Kafka.Ownership;
 using EmoStream.Testing;
 using EmoStream.Testing.Kafka;
 using Microsoft.Extensions.Time.Testing;
@@ -208,7 +209,8 @@ public sealed partial class RewindTests(KafkaFixture kafka)
         Assert.Equal([0L, 1, 2], await run.TakeAsync(3));
     }
 
-    private async Task<ReaderRun> RunAsync(Positions positions, int records, Action<KafkaStreamOptions>? configure = null, TimeProvider? time = null)
+    private async Task<ReaderRun> RunAsync(
+        Positions positions, int records, Action<KafkaStreamOptions>? configure = null, TimeProvider? time = null, PartitionHolders? holders = null)
     {
         var broker = await kafka.BrokerAsync();
         var topic = await kafka.CreateTopicAsync();
@@ -226,6 +228,6 @@ public sealed partial class RewindTests(KafkaFixture kafka)
             GroupId = topic,
         };
         configure?.Invoke(options);
-        return new ReaderRun(options, positions, time);
+        return new ReaderRun(options, positions, time, holders);
     }
 }

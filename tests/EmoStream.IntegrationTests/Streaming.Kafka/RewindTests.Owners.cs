@@ -1,0 +1,63 @@
+using EmoStream.Streaming.Kafka.Ownership;
+using EmoStream.Testing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EmoStream.IntegrationTests.Streaming.Kafka;
+
+/// <content>Two readers of one partition: the second takes it by force while the first still reads.</content>
+public sealed partial class RewindTests
+{
+    [Fact, Trait(Conformance.List, Conformance.Ownership)]
+    public async Task Superseded_LaterOwnerHolds_WaitsHoweverLongAndGoesOnBehindIt()
+    {
+        await using var silo = await SiloAsync();
+        var positions = new Positions { Offset = 0 };
+        await using var first = await RunAsync(positions, records: 6, Impatient, holders: silo.Services.GetRequiredService<PartitionHolders>());
+        first.Start();
+        await first.TakeAsync(6);
+        await using var second = first.Rival();
+        second.Start();
+        await second.TakeAsync(6);
+        await Eventually.TrueAsync(() => positions.Refusals > 0, () => "the first one learns of it");
+
+        second.Complete(0, 1, 2);
+        // Idle notes: not more than one in a tick of the reader, which is as long as the hand-over's time-out.
+        var notes = positions.Notes;
+        await Eventually.TrueAsync(() => positions.Notes >= notes + 20, () => $"{positions.Notes - notes} notes of the second one");
+
+        Assert.Equal((2, 1), (positions.Claims, positions.Refusals));
+
+        await second.StopAsync();
+        Assert.Equal([3L, 4, 5], await first.TakeAsync(3));
+        Assert.Equal(3, positions.Claims);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Superseded_StoppedWhileTheLaterOwnerHolds_EndsAtOnce(bool abandoned)
+    {
+        await using var silo = await SiloAsync();
+        var positions = new Positions { Offset = 0 };
+        await using var first = await RunAsync(positions, records: 1, Impatient, holders: silo.Services.GetRequiredService<PartitionHolders>());
+        first.Start();
+        await first.TakeAsync(1);
+        await using var second = first.Rival();
+        second.Start();
+        await second.TakeAsync(1);
+        await Eventually.TrueAsync(() => positions.Refusals > 0, () => "the first one learns of it");
+
+        // Either has a time-out, and would have left the thread behind after it.
+        await (abandoned ? first.AbandonAsync() : first.StopAsync());
+
+        Assert.True(first.IsEnded, "the thread waits");
+        Assert.Equal(2, positions.Claims);
+    }
+
+    private static void Impatient(EmoStream.Streaming.Kafka.KafkaStreamOptions options) =>
+        (options.HandoverTimeout, options.TopicCheckInterval) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(10));
+
+    /// <summary>Its own provider is another one; it knows who holds what of the test's.</summary>
+    private async Task<ProbeHost> SiloAsync() =>
+        await ProbeHost.StartAsync((await kafka.BrokerAsync()).BootstrapServers, await kafka.CreateTopicAsync());
+}
