@@ -49,7 +49,12 @@ public sealed class PartitionHoldersTests(EmoStream.Testing.Kafka.KafkaFixture k
         var now = TimeProvider.System.GetUtcNow().UtcDateTime;
         var member = new MembershipEntry
         {
-            SiloAddress = silo, Status = SiloStatus.Active, HostName = "nobody", SiloName = "nobody", StartTime = now, IAmAliveTime = now,
+            SiloAddress = silo,
+            Status = SiloStatus.Active,
+            HostName = "nobody",
+            SiloName = "nobody",
+            StartTime = now,
+            IAmAliveTime = now,
         };
         Assert.True(await table.InsertRowAsync(member, (await table.ReadAllAsync(cancellationToken)).Version.Next(), cancellationToken));
         var membership = services.GetRequiredService<IClusterMembershipService>();
