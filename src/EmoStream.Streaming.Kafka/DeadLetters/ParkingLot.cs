@@ -61,6 +61,9 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         }
     }
 
+    /// <summary>Another owner has had the partition meanwhile: what it parked is read before the next record.</summary>
+    public void LoadAgain() => _loaded = false;
+
     /// <summary>Whether the record is needed as it was read. Called by the reader; an answer that is no longer true does no harm.</summary>
     public bool IsParked(StreamId stream) => _parked.ContainsKey(stream);
 

@@ -130,6 +130,7 @@ internal sealed partial class PartitionReader(
                     LogSuperseded(partition);
                     context.Metrics.HandedOver(partition, "fenced");
                     _superseded = true;
+                    parking?.LoadAgain();
                     LetGo();
                     Pause();
                 }
