@@ -37,8 +37,10 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
         if (!cache.Parking.Takes(item))
         {
             _events.Add(item);
-            // An end that nothing is before.
-            CompleteBelow(_first);
+            if (item.Value is RedriveEnd)
+            {
+                CompleteBelow(_first); // nothing may be before it
+            }
         }
     }
 
@@ -175,6 +177,10 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
         for (; count < _events.Count && IsEnd(count); count++)
         {
             cache.Parking.Continue(_events[count]);
+        }
+        if (count == 0)
+        {
+            return;
         }
         _events.RemoveRange(0, count);
         _first += count;
