@@ -22,8 +22,30 @@ internal sealed partial class Conversation
     public bool NeedsCommitFirst(UtteranceEvent e) =>
         _changed && IsChange(e) && !(FindRow(e.UtteranceId) is { } row && HasContext(row.Sequence));
 
-    /// <summary>Whether an event changes an utterance that left the window, so that its entry must be fetched first.</summary>
-    public bool NeedsEntry(UtteranceEvent e) => IsChange(e) && FindRow(e.UtteranceId) is null;
+    /// <summary>
+    /// The utterances whose entries <see cref="TakeEntries"/> must bring before an event is applied: it changes them, or
+    /// they are scored again because of it.
+    /// </summary>
+    /// <param name="e">The event.</param>
+    /// <param name="offset">Its offset in the batch's source.</param>
+    public List<string> EntriesNeeded(UtteranceEvent e, long offset)
+    {
+        if (offset <= _offset || !IsChange(e)) return [];
+        if (FindRow(e.UtteranceId) is not { } changed) return [e.UtteranceId];
+        var rows = HasContext(changed.Sequence) ? Dependents(changed) : [changed];
+        return [.. rows.Where(r => !r.HasEntry).Select(r => r.UtteranceId)];
+    }
+
+    /// <summary>Takes entries that <see cref="EntriesNeeded"/> asked for, as Redis has them.</summary>
+    public void TakeEntries(IEnumerable<TimelineEntry> entries)
+    {
+        foreach (var entry in entries)
+        {
+            var row = FindRow(entry.UtteranceId);
+            if (row is null) _detached.Add(row = new(entry.Sequence, SpeakerNumber(entry.SpeakerId), entry));
+            row.Commit(entry);
+        }
+    }
 
     /// <summary>Begins a batch of one source.</summary>
     public void BeginBatch(string source)
@@ -36,9 +58,8 @@ internal sealed partial class Conversation
     /// <param name="e">A valid event.</param>
     /// <param name="offset">Its offset in the batch's source.</param>
     /// <param name="decision">What the policy lets us use of it.</param>
-    /// <param name="fetched">The entry that <see cref="NeedsEntry"/> asked for.</param>
     /// <returns>False when the event had been applied before.</returns>
-    public bool Apply(UtteranceEvent e, long offset, PolicyDecision decision, TimelineEntry? fetched)
+    public bool Apply(UtteranceEvent e, long offset, PolicyDecision decision)
     {
         if (offset <= _offset) return false;
         _offset = offset;
@@ -50,10 +71,10 @@ internal sealed partial class Conversation
             case UtteranceKind.Utterance:
                 return false;
             case UtteranceKind.Revision:
-                return Revise(RowOf(e.UtteranceId, fetched), e, decision);
+                return Revise(RowOf(e.UtteranceId), e, decision);
             case UtteranceKind.Retraction:
                 // Of an utterance that never came there is nothing to remove.
-                return _utteranceIds.Contains(e.UtteranceId) && Retract(RowOf(e.UtteranceId, fetched));
+                return _utteranceIds.Contains(e.UtteranceId) && Retract(RowOf(e.UtteranceId));
             case UtteranceKind.End:
                 End();
                 return true;
@@ -145,14 +166,19 @@ internal sealed partial class Conversation
     private void MarkDependents(Row row)
     {
         if (row.IsAlone) return;
-        var first = Math.Max(FirstRow, row.Sequence - _model.LookAhead);
-        var last = Math.Min(_utterances - 1, row.Sequence + _model.Window);
-        for (var s = first; s <= last; s++)
+        foreach (var dependent in Dependents(row))
         {
-            var dependent = _rows[(int)(s - FirstRow)];
             dependent.IsAlone = false; // whatever it was scored with before: its context is still kept
             MarkDirty(dependent);
         }
+    }
+
+    /// <summary>The rows that are scored again when one changes, itself among them.</summary>
+    private List<Row> Dependents(Row row)
+    {
+        var first = Math.Max(FirstRow, row.Sequence - _model.LookAhead);
+        var last = Math.Min(_utterances - 1, row.Sequence + _model.Window);
+        return _rows.GetRange((int)(first - FirstRow), (int)(last - first + 1));
     }
 
     private void MarkDirty(Row row)
@@ -166,21 +192,15 @@ internal sealed partial class Conversation
     private bool IsChange(UtteranceEvent e) =>
         e.Kind is UtteranceKind.Revision or UtteranceKind.Retraction && _utteranceIds.Contains(e.UtteranceId);
 
-    private Row RowOf(string utteranceId, TimelineEntry? fetched)
+    private Row RowOf(string utteranceId)
     {
-        var row = FindRow(utteranceId);
-        if (row is null)
-        {
-            row = new Row(fetched!.Sequence, SpeakerNumber(fetched.SpeakerId), fetched) { Committed = fetched };
-            _detached.Add(row);
-        }
-
+        var row = FindRow(utteranceId)!;
         row.IsAlone = !HasContext(row.Sequence);
         return row;
     }
 
     private Row? FindRow(string utteranceId) =>
-        _rows.FindLast(r => r.Entry.UtteranceId == utteranceId) ?? _detached.Find(r => r.Entry.UtteranceId == utteranceId);
+        _rows.FindLast(r => r.UtteranceId == utteranceId) ?? _detached.Find(r => r.UtteranceId == utteranceId);
 
     /// <summary>The entry without what was said and what the model made of it.</summary>
     private static TimelineEntry Unscored(TimelineEntry entry) => entry with

@@ -1,4 +1,3 @@
-using EmoStream.Contracts.Inference;
 using EmoStream.Contracts.Timeline;
 using EmoStream.Timeline.Commit;
 
@@ -14,8 +13,7 @@ internal sealed partial class Conversation
     {
         if (!_changed && _offset <= _offsets.GetValueOrDefault(_source, -1)) return null;
         var (previousChange, entries, speakers) = (_change, new List<TimelineEntry>(), new List<SpeakerTally>());
-        foreach (var row in _detached) Settle(row, entries, speakers);
-        foreach (var row in _rows)
+        foreach (var row in _detached.Concat(_rows))
         {
             if (row.IsDirty) Settle(row, entries, speakers);
         }
@@ -26,8 +24,13 @@ internal sealed partial class Conversation
         {
             if (row is { IsOwnChange: false, IsEncoded: false }) continue;
             var stored = new StoredRow(row.Sequence, row.Speaker, row.Descriptors ?? NoDescriptors(), _model.Bundle);
-            rows.Add(new(row.Entry.UtteranceId, _serializer.SerializeToArray(stored)));
+            rows.Add(new(row.UtteranceId, _serializer.SerializeToArray(stored)));
             (row.IsOwnChange, row.IsEncoded, row.IsStored, row.ReceivedAt) = (false, false, true, null);
+        }
+
+        foreach (var row in _rows)
+        {
+            if (HasItsLookAhead(row)) row.LeaveEntry();
         }
 
         _offsets[_source] = _offset;
@@ -48,19 +51,19 @@ internal sealed partial class Conversation
 
     private void Settle(Row row, List<TimelineEntry> entries, List<SpeakerTally> speakers)
     {
-        (row.IsDirty, row.IsAlone) = (false, false);
-        var status = StatusOf(row);
-        if (row.Committed is { } committed && !row.IsOwnChange && SameScore(committed, row.Entry, status))
+        var entry = Settled(row);
+        (row.IsDirty, row.IsAlone, row.Score) = (false, false, null);
+        if (row.Committed is { } committed && !row.IsOwnChange && SameScore(committed, entry))
         {
-            row.Entry = committed;
+            row.Commit(committed);
             return;
         }
 
-        row.Entry = row.Entry with { Status = status, Revision = row.Entry.Revision + 1, Change = ++_change };
-        entries.Add(row.Entry);
+        _change++;
+        entries.Add(entry);
         Count(row.Committed, -1, row.Role, speakers);
-        Count(row.Entry, +1, row.Role, speakers);
-        row.Committed = row.Entry;
+        Count(entry, +1, row.Role, speakers);
+        row.Commit(entry);
     }
 
     private EntryStatus StatusOf(Row row)
@@ -71,9 +74,9 @@ internal sealed partial class Conversation
     }
 
     /// <summary>Scored again with the same result: followers need not hear of it.</summary>
-    private static bool SameScore(TimelineEntry a, TimelineEntry b, EntryStatus status)
+    private static bool SameScore(TimelineEntry a, TimelineEntry b)
     {
-        if (a.Status != status && (a.Status, status) != (EntryStatus.Final, EntryStatus.Revised)) return false;
+        if (a.Status != b.Status && (a.Status, b.Status) != (EntryStatus.Final, EntryStatus.Revised)) return false;
         if (a.Bundle != b.Bundle || a.Probabilities.Count != b.Probabilities.Count) return false;
         foreach (var (label, p) in a.Probabilities)
         {
@@ -90,7 +93,7 @@ internal sealed partial class Conversation
         var (count, dropped) = (Math.Max(0, _rows.Count - KeptRows), new List<string>());
         for (var i = 0; i < count; i++)
         {
-            if (_rows[i].IsStored) dropped.Add(_rows[i].Entry.UtteranceId);
+            if (_rows[i].IsStored) dropped.Add(_rows[i].UtteranceId);
         }
 
         _rows.RemoveRange(0, count);
@@ -104,8 +107,12 @@ internal sealed partial class Conversation
         if (tally.Count(entry, sign, role)) touched.Add(tally);
     }
 
-    private TimelineEntry Scored(Row row, Score score, double inferenceMs, DateTimeOffset takenAt)
+    /// <summary>The row's entry with its score, as this commit writes it.</summary>
+    private TimelineEntry Settled(Row row)
     {
+        var (status, revision, change) = (StatusOf(row), row.Entry.Revision + 1, _change + 1);
+        if (row.Score is not var (score, latency)) return row.Entry with { Status = status, Revision = revision, Change = change };
+
         var best = 0;
         for (var i = 1; i < score.Probabilities.Length; i++)
         {
@@ -121,6 +128,9 @@ internal sealed partial class Conversation
 
         return row.Entry with
         {
+            Status = status,
+            Revision = revision,
+            Change = change,
             Label = _model.Labels[best],
             Probabilities = new LabelDictionary(_model.Labels, score.Probabilities),
             Confidence = score.Probabilities[best],
@@ -129,7 +139,7 @@ internal sealed partial class Conversation
             Availability = _modalities.Names(available),
             Recovered = _modalities.Names(recovered),
             Bundle = _model.Bundle,
-            LatencyMs = new(row.ReceivedAt is { } at ? Math.Round(Math.Max(0, (takenAt - at).TotalMilliseconds), 3) : 0, Math.Round(inferenceMs, 3)),
+            LatencyMs = latency,
         };
     }
 }

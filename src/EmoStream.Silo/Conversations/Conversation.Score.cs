@@ -56,13 +56,14 @@ internal sealed partial class Conversation
     }
 
     /// <summary>Takes the descriptors and the scores of one job into its rows.</summary>
-    public void Accept(ScoreJob job, ScoreReply reply, double inferenceMs, DateTimeOffset takenAt)
+    public static void Accept(ScoreJob job, ScoreReply reply, double inferenceMs, DateTimeOffset takenAt)
     {
         TakeDescriptors(job, reply);
         for (var i = 0; i < job.Scored.Count; i++)
         {
             var row = job.Rows[job.Scored[i]];
-            row.Entry = Scored(row, reply.Scores[i], inferenceMs, takenAt);
+            var queuedMs = row.ReceivedAt is { } at ? Math.Max(0, (takenAt - at).TotalMilliseconds) : 0;
+            row.Score = new(reply.Scores[i], new(Math.Round(queuedMs, 3), Math.Round(inferenceMs, 3)));
         }
     }
 

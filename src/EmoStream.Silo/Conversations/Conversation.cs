@@ -79,13 +79,14 @@ internal sealed partial class Conversation
     private Row Restore(StoredRow stored, TimelineEntry entry)
     {
         var sameModel = stored.Bundle == _model.Bundle;
-        return new(stored.Sequence, stored.Speaker, entry)
+        var row = new Row(stored.Sequence, stored.Speaker, entry)
         {
-            Committed = entry,
             IsStored = true,
             Descriptors = sameModel ? stored.Descriptors : NoDescriptors(),
             Input = sameModel || !_encodesText || string.IsNullOrWhiteSpace(entry.Text) ? null : new() { Text = entry.Text },
         };
+        row.Commit(entry);
+        return row;
     }
 
     private byte[]?[] NoDescriptors() => new byte[]?[_model.Modalities.Length];

@@ -85,8 +85,9 @@ internal sealed partial class ConversationGrain(
             }
 
             // 2. Order, duplicates, revisions, speakers, window.
-            var fetched = conversation.NeedsEntry(e) ? await store.ReadEntryAsync(e.ConversationId, e.UtteranceId) : null;
-            counts.Add(e.Kind, conversation.Apply(e, items[i].Token.SequenceNumber, decision, fetched));
+            var offset = items[i].Token.SequenceNumber;
+            if (conversation.EntriesNeeded(e, offset) is { Count: > 0 } needed) conversation.TakeEntries(await store.ReadEntriesAsync(e.ConversationId, needed));
+            counts.Add(e.Kind, conversation.Apply(e, offset, decision));
         }
 
         await CommitAsync(conversation, takenAt, origin.Fence);

@@ -10,18 +10,32 @@ namespace EmoStream.Silo.Conversations;
 internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
 {
     private ContextRow? _context;
+    private TimelineEntry? _entry = entry;
 
     /// <summary>Place in the conversation; rows are consecutive.</summary>
     public long Sequence { get; } = sequence;
 
+    /// <summary>The utterance.</summary>
+    public string UtteranceId { get; } = entry.UtteranceId;
+
     /// <summary>The speaker's number within the conversation.</summary>
     public int Speaker { get; set => (field, _context) = (value, null); } = speaker;
 
-    /// <summary>The entry as this batch leaves it.</summary>
-    public TimelineEntry Entry { get; set; } = entry;
+    /// <summary>The entry as this batch leaves it, but for <see cref="Score"/>.</summary>
+    public TimelineEntry Entry
+    {
+        get => _entry ?? throw new InvalidOperationException("The row's entry is in Redis alone and was not read back.");
+        set => _entry = value;
+    }
+
+    /// <summary>Whether the entry is here; see <see cref="LeaveEntry"/>.</summary>
+    public bool HasEntry => _entry is not null;
 
     /// <summary>The entry as Redis has it; null for a new row.</summary>
-    public TimelineEntry? Committed { get; set; }
+    public TimelineEntry? Committed { get; private set; }
+
+    /// <summary>What the model made of the row in this batch.</summary>
+    public RowScore? Score { get; set; }
 
     /// <summary>Whether this batch brought or replaced the row's own content.</summary>
     public bool IsOwnChange { get; set; }
@@ -53,11 +67,23 @@ internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
     /// <summary>Whether the row brings anything to score.</summary>
     public bool IsScorable => Input is not null || (Descriptors is { } d && Array.Exists(d, x => x is not null));
 
+    /// <summary>The entry as Redis has it, or will have it with this commit.</summary>
+    public void Commit(TimelineEntry entry) => _entry = Committed = entry;
+
+    /// <summary>
+    /// Leaves the entry to Redis. Only a revision asks for it again, and what a window of rows holds for every conversation of
+    /// a silo is what its garbage collections take time for.
+    /// </summary>
+    public void LeaveEntry() => _entry = Committed = null;
+
     /// <summary>The row as the model sees it; what is encoded goes with every batch as long as it is in the window.</summary>
     public ContextRow ToContextRow() => Input is not null
         ? new() { Speaker = Speaker, Input = Input }
         : _context ??= new() { Speaker = Speaker, Descriptors = Descriptors };
 }
+
+/// <summary>What the model made of a row, and how long it took.</summary>
+internal readonly record struct RowScore(Score Score, EntryLatency Latency);
 
 /// <summary>What Redis keeps of a row; the entry is stored as such.</summary>
 /// <param name="Sequence">Place in the conversation.</param>

@@ -45,7 +45,7 @@ internal sealed class Scoring(Conversation conversation, Func<ScoreRequest, Valu
         {
             var reply = await score(job.ToRequest());
             if (encodeOnly) Conversation.TakeDescriptors(job, reply);
-            else conversation.Accept(job, reply, timeProvider.GetElapsedTime(started).TotalMilliseconds, takenAt);
+            else Conversation.Accept(job, reply, timeProvider.GetElapsedTime(started).TotalMilliseconds, takenAt);
             return true;
         }
         catch (UnscorableException e)

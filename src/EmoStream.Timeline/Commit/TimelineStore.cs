@@ -84,11 +84,16 @@ public sealed class TimelineStore(IConnectionMultiplexer redis, TimeProvider tim
         return result;
     }
 
-    /// <summary>Reads single entries, for revisions and retractions of utterances that left the window.</summary>
-    public async Task<TimelineEntry?> ReadEntryAsync(string conversationId, string utteranceId)
+    /// <summary>Reads single entries, for revisions and retractions and what is scored again because of them.</summary>
+    /// <param name="conversationId">The conversation.</param>
+    /// <param name="utteranceIds">Utterances on its timeline.</param>
+    /// <exception cref="InvalidDataException">Redis has no entry of one of them (any longer).</exception>
+    public async Task<TimelineEntry[]> ReadEntriesAsync(string conversationId, IReadOnlyList<string> utteranceIds)
     {
-        var json = await _database.HashGetAsync(RedisKeys.Of(conversationId).Entries, utteranceId);
-        return json.IsNull ? null : TimelineJson.ReadEntry(json);
+        var json = await _database.HashGetAsync(RedisKeys.Of(conversationId).Entries, [.. utteranceIds.Select(id => (RedisValue)id)]);
+        return Array.Exists(json, j => j.IsNull)
+            ? throw new InvalidDataException("Redis holds no entry of an utterance that was committed.")
+            : Array.ConvertAll(json, TimelineJson.ReadEntry);
     }
 
     /// <summary>Followers resume by change number: a gap or a repetition would lose entries for them.</summary>

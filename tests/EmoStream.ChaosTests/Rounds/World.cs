@@ -76,7 +76,7 @@ internal sealed class World : IAsyncDisposable
     {
         var kafkaLine = TcpProxy.Start();
         // Clients learn the broker's address from the broker.
-        var kafka = await KafkaBroker.StartAsync($"advertised.listeners=PLAINTEXT://{kafkaLine.Address}\n", cancellationToken);
+        var kafka = await KafkaBroker.StartAsync($"advertised.listeners=PLAINTEXT://{kafkaLine.Address}\n", cancellationToken: cancellationToken);
         kafkaLine.Target = int.Parse(kafka.BootstrapServers.Split(':')[1], CultureInfo.InvariantCulture);
         var topic = $"chaos-{Guid.NewGuid():N}";
         await kafka.CreateTopicAsync(topic, Partitions);

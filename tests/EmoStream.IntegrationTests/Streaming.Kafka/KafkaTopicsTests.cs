@@ -50,7 +50,7 @@ public sealed class KafkaTopicsTests(KafkaFixture kafka)
     public async Task Start_TopicsMissingThatNobodyMakes_SaidOneByOne()
     {
         Assert.SkipUnless(KafkaBroker.Unkillable is null, KafkaBroker.Unkillable ?? "");
-        await using var broker = await KafkaBroker.StartAsync("auto.create.topics.enable=false", TestContext.Current.CancellationToken);
+        await using var broker = await KafkaBroker.StartAsync("auto.create.topics.enable=false", cancellationToken: TestContext.Current.CancellationToken);
         var options = Options(broker);
         await broker.CreateTopicAsync(options.Topic, 3);
 

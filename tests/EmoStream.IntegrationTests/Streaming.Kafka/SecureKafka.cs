@@ -77,7 +77,7 @@ public sealed class SecureKafka : IAsyncLifetime
             ssl.key.password={{storePassword}}
 
             """,
-            TestContext.Current.CancellationToken);
+            cancellationToken: TestContext.Current.CancellationToken);
         using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = broker.BootstrapServers }).Build();
         await admin.AlterUserScramCredentialsAsync(
         [

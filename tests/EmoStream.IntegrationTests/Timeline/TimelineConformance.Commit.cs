@@ -206,7 +206,7 @@ public abstract partial class TimelineConformance
         Assert.Equal([text], state.Offsets.Keys);
         await AssertStandsAsync(conversation);
         AssertSame(conversation.Feed, await FollowAsync(conversation.Id, 0, 1));
-        Assert.Equal(text, (await Client.Store.ReadEntryAsync(conversation.Id, text))!.UtteranceId);
+        Assert.Equal(text, Assert.Single(await Client.Store.ReadEntriesAsync(conversation.Id, [text])).UtteranceId);
     }
 
     [Theory]
@@ -258,7 +258,7 @@ public abstract partial class TimelineConformance
         var entry = commit.Entries[0] with { Probabilities = probabilities, Confidence = values[7], LatencyMs = new(0.1 + 0.2, 1e-300), StartMs = long.MaxValue };
         await conversation.SendAsync(commit with { Entries = [entry] });
 
-        var stored = (await Client.Store.ReadEntryAsync(conversation.Id, "u1"))!;
+        var stored = Assert.Single(await Client.Store.ReadEntriesAsync(conversation.Id, ["u1"]));
 
         Assert.All(probabilities, pair => Assert.Equal(
             BitConverter.SingleToInt32Bits(pair.Value), BitConverter.SingleToInt32Bits(stored.Probabilities[pair.Key])));
@@ -268,8 +268,15 @@ public abstract partial class TimelineConformance
     }
 
     [Fact]
-    public async Task ReadEntry_Unknown_IsNull() =>
-        Assert.Null(await Client.Store.ReadEntryAsync((await OpenAsync()).Id, "unknown"));
+    public async Task ReadEntries_OneUnknown_SaysSoWithoutNamingIt()
+    {
+        var conversation = await OpenAsync();
+        await conversation.CommitAsync("u1");
+
+        var exception = await Assert.ThrowsAsync<InvalidDataException>(() => Client.Store.ReadEntriesAsync(conversation.Id, ["u1", "unknown"]));
+
+        Assert.DoesNotContain("unknown", exception.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task Commit_ServerError_DoesNotQuoteTheConversation()

@@ -11,14 +11,16 @@ public sealed class KafkaBroker : IAsyncDisposable
 
     private readonly string? _directory;
     private readonly string? _extraProperties;
+    private readonly string _heap;
     private int _port;
     private ChildProcess? _process;
     private IAdminClient? _admin;
 
-    private KafkaBroker(string? directory, string? extraProperties)
+    private KafkaBroker(string? directory, string? extraProperties, string heap)
     {
         _directory = directory;
         _extraProperties = extraProperties;
+        _heap = heap;
     }
 
     /// <summary>Why there is no Kafka here, for <c>Assert.SkipUnless</c>; null where there is.</summary>
@@ -41,17 +43,19 @@ public sealed class KafkaBroker : IAsyncDisposable
 
     /// <summary>Starts a broker on a new directory (or connects to KAFKA_BOOTSTRAP's) and waits until it serves.</summary>
     /// <param name="extraProperties">Lines appended to the broker's properties; {port} and {controller} stand for the ports of its own listeners.</param>
+    /// <param name="heap">Most memory for its records, as Java writes it; a request is held there whole.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public static async Task<KafkaBroker> StartAsync(string? extraProperties = null, CancellationToken cancellationToken = default)
+    public static async Task<KafkaBroker> StartAsync(
+        string? extraProperties = null, string heap = "256m", CancellationToken cancellationToken = default)
     {
         if (KafkaDistribution.Found.Bootstrap is not null)
         {
-            var external = new KafkaBroker(null, null);
+            var external = new KafkaBroker(null, null, heap);
             await external.ReadyAsync(cancellationToken);
             return external;
         }
 
-        var broker = new KafkaBroker(Directory.CreateTempSubdirectory("emostream-kafka-").FullName, extraProperties);
+        var broker = new KafkaBroker(Directory.CreateTempSubdirectory("emostream-kafka-").FullName, extraProperties, heap);
         try
         {
             await broker.StartOnFreePortAsync(cancellationToken);
@@ -77,7 +81,7 @@ public sealed class KafkaBroker : IAsyncDisposable
     public async Task RestartAsync(CancellationToken cancellationToken = default)
     {
         await Started.DisposeAsync();
-        _process = await KafkaDistribution.Found.StartAsync(_directory!, _port, ExtraProperties);
+        _process = await KafkaDistribution.Found.StartAsync(_directory!, _port, _heap, ExtraProperties);
         await ReadyAsync(cancellationToken);
     }
 
@@ -129,7 +133,7 @@ public sealed class KafkaBroker : IAsyncDisposable
         for (var attempt = 1; ; attempt++)
         {
             _port = FreePorts.Take(2);
-            _process = await KafkaDistribution.Found.StartAsync(_directory!, _port, ExtraProperties);
+            _process = await KafkaDistribution.Found.StartAsync(_directory!, _port, _heap, ExtraProperties);
             try
             {
                 await ReadyAsync(cancellationToken);

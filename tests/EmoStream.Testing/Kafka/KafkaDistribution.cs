@@ -18,12 +18,12 @@ internal sealed record KafkaDistribution(string? Bootstrap, string? Script, stri
         : null;
 
     /// <summary>Formats the directory where that is still to be done and starts the broker.</summary>
-    public async Task<ChildProcess> StartAsync(string directory, int port, string? extraProperties)
+    public async Task<ChildProcess> StartAsync(string directory, int port, string heap, string? extraProperties)
     {
         var log = Path.Combine(directory, "broker.log");
         if (Script is not null)
         {
-            string[] arguments = ["start", "--dir", directory, "--port", $"{port}", "--heap", "256m", "--partitions", "4"];
+            string[] arguments = ["start", "--dir", directory, "--port", $"{port}", "--heap", heap, "--partitions", "4"];
             if (extraProperties is not null)
             {
                 var file = Path.Combine(directory, "extra.properties");
@@ -46,7 +46,7 @@ internal sealed record KafkaDistribution(string? Bootstrap, string? Script, stri
             }
         }
 
-        var environment = new Dictionary<string, string?> { ["KAFKA_HEAP_OPTS"] = "-Xmx256m", ["LOG_DIR"] = directory };
+        var environment = new Dictionary<string, string?> { ["KAFKA_HEAP_OPTS"] = $"-Xmx{heap}", ["LOG_DIR"] = directory };
         return await ChildProcess.StartAsync(Path.Combine(ApacheHome!, "bin", "kafka-server-start.sh"), [properties], log, environment);
     }
 

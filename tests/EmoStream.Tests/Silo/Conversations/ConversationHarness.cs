@@ -74,6 +74,9 @@ internal sealed class ConversationHarness
 
     public long Offset => _offsets.GetValueOrDefault(Source, -1);
 
+    /// <summary>Entries that were read back from Redis so far.</summary>
+    public int EntriesRead { get; private set; }
+
     /// <summary>Which requests the model refuses for good.</summary>
     public Predicate<ScoreRequest> Refuses { get; set; } = _ => false;
 
@@ -94,7 +97,10 @@ internal sealed class ConversationHarness
                 _conversation.BeginBatch(Source);
             }
 
-            _conversation.Apply(e, offset, decision, _conversation.NeedsEntry(e) ? Entries[e.UtteranceId] : null);
+            var needed = _conversation.EntriesNeeded(e, offset);
+            EntriesRead += needed.Count;
+            _conversation.TakeEntries(needed.Select(id => Entries[id]));
+            _conversation.Apply(e, offset, decision);
         }
 
         Commit();

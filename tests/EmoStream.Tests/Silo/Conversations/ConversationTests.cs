@@ -88,6 +88,20 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public void Revision_ReadsBackTheEntriesItChangesAndNoOthers()
+    {
+        var c = new ConversationHarness(window: 2, lookAhead: 1);
+        for (var i = 0; i < 6; i++) c.Send((i, Said($"u{i}", $"text {i}")));
+        Assert.Equal(0, c.EntriesRead);
+
+        c.Send((6, Revised("u3", "other"))); // u2 looks ahead to it, u4 and u5 back; u5 is provisional and still here
+
+        Assert.Equal(3, c.EntriesRead);
+        c.Send((6, Revised("u3", "other")), (7, Revised("u9", "new"))); // once applied, once unknown
+        Assert.Equal(3, c.EntriesRead);
+    }
+
+    [Fact]
     public void Revision_OfUnknownId_CountsAsUtterance()
     {
         var c = new ConversationHarness();
