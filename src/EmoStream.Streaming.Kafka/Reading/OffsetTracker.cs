@@ -187,27 +187,36 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
             record.Older?.Newer = record.Newer;
             record.Newer?.Older = record.Older;
             record.Older = record.Newer = null;
-            var wasFull = IsFull_NeedsLock;
+            var hadRoom = HasAmpleRoom_NeedsLock;
             _records--;
             _bytes -= record.Bytes;
-            if (wasFull)
+            if (!hadRoom && HasAmpleRoom_NeedsLock)
             {
                 Monitor.PulseAll(_lock);
             }
         }
     }
 
-    /// <summary>Blocks the reader's thread until there is room, at most for the time given.</summary>
-    /// <returns>Whether there is room.</returns>
+    /// <summary>
+    /// Blocks the reader's thread while there is no room, at most for the time given. It is woken when an eighth is free:
+    /// woken by every record that is done, it would read that one, wake the agent with it and wait again.
+    /// </summary>
+    /// <returns>Whether there is room, and be it for one record.</returns>
     public bool WaitForRoom(TimeSpan timeout)
     {
         lock (_lock)
         {
-            return !IsFull_NeedsLock || (Monitor.Wait(_lock, timeout) && !IsFull_NeedsLock);
+            if (IsFull_NeedsLock)
+            {
+                Monitor.Wait(_lock, timeout);
+            }
+            return !IsFull_NeedsLock;
         }
     }
 
     private bool IsFull_NeedsLock => _records >= maxRecords || _bytes >= maxBytes;
+
+    private bool HasAmpleRoom_NeedsLock => _records < maxRecords - (maxRecords / 8) && _bytes < maxBytes - (maxBytes / 8);
 }
 
 /// <summary>A record that is not done: its offset, its size and its neighbours in <see cref="OffsetTracker"/>.</summary>
