@@ -24,7 +24,7 @@ internal sealed partial class Conversation
 
     /// <summary>
     /// The utterances whose entries <see cref="TakeEntries"/> must bring before an event is applied: it changes them, or
-    /// they are scored again because of it.
+    /// they are scored again because of it. To be asked right before; another event or a commit changes the answer.
     /// </summary>
     /// <param name="e">The event.</param>
     /// <param name="offset">Its offset in the batch's source.</param>

@@ -28,7 +28,8 @@ internal sealed partial class Conversation
             (row.IsOwnChange, row.IsEncoded, row.IsStored, row.ReceivedAt) = (false, false, true, null);
         }
 
-        foreach (var row in _rows)
+        // Not the last one: recognisers of speech revise what was just said.
+        foreach (var row in _rows.SkipLast(1))
         {
             if (HasItsLookAhead(row)) row.LeaveEntry();
         }
@@ -63,6 +64,7 @@ internal sealed partial class Conversation
         entries.Add(entry);
         Count(row.Committed, -1, row.Role, speakers);
         Count(entry, +1, row.Role, speakers);
+        row.Role = null;
         row.Commit(entry);
     }
 

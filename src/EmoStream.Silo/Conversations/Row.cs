@@ -11,6 +11,7 @@ internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
 {
     private ContextRow? _context;
     private TimelineEntry? _entry = entry;
+    private long _leftAt;
 
     /// <summary>Place in the conversation; rows are consecutive.</summary>
     public long Sequence { get; } = sequence;
@@ -21,7 +22,7 @@ internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
     /// <summary>The speaker's number within the conversation.</summary>
     public int Speaker { get; set => (field, _context) = (value, null); } = speaker;
 
-    /// <summary>The entry as this batch leaves it, but for <see cref="Score"/>.</summary>
+    /// <summary>The entry with what this batch brought; its status, numbers and <see cref="Score"/> come with the commit.</summary>
     public TimelineEntry Entry
     {
         get => _entry ?? throw new InvalidOperationException("The row's entry is in Redis alone and was not read back.");
@@ -31,7 +32,7 @@ internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
     /// <summary>Whether the entry is here; see <see cref="LeaveEntry"/>.</summary>
     public bool HasEntry => _entry is not null;
 
-    /// <summary>The entry as Redis has it; null for a new row.</summary>
+    /// <summary>The entry as Redis has it; null for a new row, and while it is in Redis alone.</summary>
     public TimelineEntry? Committed { get; private set; }
 
     /// <summary>What the model made of the row in this batch.</summary>
@@ -68,13 +69,22 @@ internal sealed class Row(long sequence, int speaker, TimelineEntry entry)
     public bool IsScorable => Input is not null || (Descriptors is { } d && Array.Exists(d, x => x is not null));
 
     /// <summary>The entry as Redis has it, or will have it with this commit.</summary>
-    public void Commit(TimelineEntry entry) => _entry = Committed = entry;
+    /// <exception cref="InvalidDataException">It is not the one that was left to Redis.</exception>
+    public void Commit(TimelineEntry entry)
+    {
+        if (entry.Change < _leftAt) throw new InvalidDataException("Redis holds an older entry of the window than was committed.");
+        _entry = Committed = entry;
+    }
 
     /// <summary>
-    /// Leaves the entry to Redis. Only a revision asks for it again, and what a window of rows holds for every conversation of
-    /// a silo is what its garbage collections take time for.
+    /// Leaves the entry to Redis. Only revisions and retractions ask for it again, and what a window of rows holds for every
+    /// conversation of a silo is what its garbage collections take time for.
     /// </summary>
-    public void LeaveEntry() => _entry = Committed = null;
+    public void LeaveEntry()
+    {
+        _leftAt = _entry?.Change ?? _leftAt;
+        _entry = Committed = null;
+    }
 
     /// <summary>The row as the model sees it; what is encoded goes with every batch as long as it is in the window.</summary>
     public ContextRow ToContextRow() => Input is not null

@@ -11,6 +11,8 @@ namespace EmoStream.Streaming.Kafka.Reading;
 /// </remarks>
 internal sealed class OffsetTracker(int maxRecords, long maxBytes)
 {
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(25);
+
     private readonly object _lock = new();
     private PendingOffset? _oldest;
     private PendingOffset? _newest;
@@ -187,10 +189,10 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
             record.Older?.Newer = record.Newer;
             record.Newer?.Older = record.Older;
             record.Older = record.Newer = null;
-            var hadRoom = HasAmpleRoom_NeedsLock;
+            var (wasFull, hadAmpleRoom) = (IsFull_NeedsLock, HasAmpleRoom_NeedsLock);
             _records--;
             _bytes -= record.Bytes;
-            if (!hadRoom && HasAmpleRoom_NeedsLock)
+            if (wasFull != IsFull_NeedsLock || hadAmpleRoom != HasAmpleRoom_NeedsLock)
             {
                 Monitor.PulseAll(_lock);
             }
@@ -198,25 +200,35 @@ internal sealed class OffsetTracker(int maxRecords, long maxBytes)
     }
 
     /// <summary>
-    /// Blocks the reader's thread while there is no room, at most for the time given. It is woken when an eighth is free:
-    /// woken by every record that is done, it would read that one, wake the agent with it and wait again.
+    /// Blocks the reader's thread while there is no room, at most for the time given. When there is some it waits a moment
+    /// longer, until an eighth is free: it would read one record for each that is done, and wake the agent with every one.
     /// </summary>
-    /// <returns>Whether there is room, and be it for one record.</returns>
+    /// <returns>Whether there is room, even if only for one record.</returns>
     public bool WaitForRoom(TimeSpan timeout)
     {
         lock (_lock)
         {
+            if (!IsFull_NeedsLock)
+            {
+                return true;
+            }
+            Monitor.Wait(_lock, timeout);
             if (IsFull_NeedsLock)
             {
-                Monitor.Wait(_lock, timeout);
+                return false;
             }
-            return !IsFull_NeedsLock;
+            if (!HasAmpleRoom_NeedsLock)
+            {
+                Monitor.Wait(_lock, Gathering);
+            }
+            return true;
         }
     }
 
     private bool IsFull_NeedsLock => _records >= maxRecords || _bytes >= maxBytes;
 
-    private bool HasAmpleRoom_NeedsLock => _records < maxRecords - (maxRecords / 8) && _bytes < maxBytes - (maxBytes / 8);
+    private bool HasAmpleRoom_NeedsLock =>
+        _records <= maxRecords - Math.Max(1, maxRecords / 8) && _bytes <= maxBytes - Math.Max(1, maxBytes / 8);
 }
 
 /// <summary>A record that is not done: its offset, its size and its neighbours in <see cref="OffsetTracker"/>.</summary>

@@ -84,13 +84,16 @@ public sealed class TimelineStore(IConnectionMultiplexer redis, TimeProvider tim
         return result;
     }
 
-    /// <summary>Reads single entries, for revisions and retractions and what is scored again because of them.</summary>
+    /// <summary>
+    /// Reads single entries, for revisions and retractions and what is scored again because of them. Never from a replica:
+    /// what is built on an entry that lags would be committed.
+    /// </summary>
     /// <param name="conversationId">The conversation.</param>
     /// <param name="utteranceIds">Utterances on its timeline.</param>
     /// <exception cref="InvalidDataException">Redis has no entry of one of them (any longer).</exception>
     public async Task<TimelineEntry[]> ReadEntriesAsync(string conversationId, IReadOnlyList<string> utteranceIds)
     {
-        var json = await _database.HashGetAsync(RedisKeys.Of(conversationId).Entries, [.. utteranceIds.Select(id => (RedisValue)id)]);
+        var json = await _database.HashGetAsync(RedisKeys.Of(conversationId).Entries, [.. utteranceIds.Select(id => (RedisValue)id)], CommandFlags.DemandMaster);
         return Array.Exists(json, j => j.IsNull)
             ? throw new InvalidDataException("Redis holds no entry of an utterance that was committed.")
             : Array.ConvertAll(json, TimelineJson.ReadEntry);

@@ -155,6 +155,25 @@ public sealed class IncarnationTests : IAsyncLifetime
         Assert.Equal(["u1"], (await client.Reader.ReadAsync(conversation.Id))!.Entries.Select(entry => entry.UtteranceId));
     }
 
+    [Fact]
+    public async Task ReadEntries_OnlyAReplicaIsLeft_RefusedAsItMayLag()
+    {
+        await using var replica = await RedisServer.StartAsync("always", null, "--replicaof", $"127.0.0.1 {_server.Port}");
+        await using var client = new TimelineClient($"{_server.ConnectionString},{replica.ConnectionString},configCheckSeconds=1");
+        var conversation = new Conversation(client.Store);
+        await conversation.OpenAsync();
+        await conversation.CommitAsync("u1");
+        var entries = $"emostream:{{{conversation.Id}}}:entries";
+        await Eventually.TrueAsync(
+            async _ => await client.Database.HashExistsAsync(entries, "u1", CommandFlags.DemandReplica), () => "the replica has the commit");
+
+        await _server.KillAsync();
+
+        // Other reads go to the replica meanwhile.
+        Assert.True(await WhenConnectedAsync(() => client.Database.HashExistsAsync(entries, "u1")));
+        await Assert.ThrowsAsync<RedisConnectionException>(() => client.Store.ReadEntriesAsync(conversation.Id, ["u1"]));
+    }
+
     /// <summary>Sends until the client has found its server again.</summary>
     private static async Task<T> WhenConnectedAsync<T>(Func<Task<T>> send)
     {

@@ -43,7 +43,7 @@ public sealed class KafkaBroker : IAsyncDisposable
 
     /// <summary>Starts a broker on a new directory (or connects to KAFKA_BOOTSTRAP's) and waits until it serves.</summary>
     /// <param name="extraProperties">Lines appended to the broker's properties; {port} and {controller} stand for the ports of its own listeners.</param>
-    /// <param name="heap">Most memory for its records, as Java writes it; a request is held there whole.</param>
+    /// <param name="heap">The Java heap's most, as -Xmx takes it; a request is held there whole. Without effect on KAFKA_BOOTSTRAP's.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public static async Task<KafkaBroker> StartAsync(
         string? extraProperties = null, string heap = "256m", CancellationToken cancellationToken = default)

@@ -162,4 +162,16 @@ public sealed class OffsetTrackerTests
         tracker.Complete(record);
         Assert.True(await waiting);
     }
+
+    [Fact]
+    public async Task WaitForRoom_LessThanAnEighthEverGetsFree_GoesOnWithThat()
+    {
+        var tracker = new OffsetTracker(100, 1_000);
+        var records = Enumerable.Range(0, 100).Select(i => new PendingOffset(i, 1)).ToList();
+        records.ForEach(tracker.Add);
+        var waiting = Task.Factory.StartNew(
+            () => tracker.WaitForRoom(TimeSpan.FromMinutes(1)), TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        tracker.Complete(records[50]);
+        Assert.True(await waiting);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using EmoStream.Contracts;
 using EmoStream.Contracts.Events;
 using EmoStream.Contracts.Inference;
@@ -99,12 +100,15 @@ internal sealed class ConversationHarness
 
             var needed = _conversation.EntriesNeeded(e, offset);
             EntriesRead += needed.Count;
-            _conversation.TakeEntries(needed.Select(id => Entries[id]));
+            _conversation.TakeEntries(needed.Select(id => AsRedisHasIt(Entries[id])));
             _conversation.Apply(e, offset, decision);
         }
 
         Commit();
     }
+
+    private static TimelineEntry AsRedisHasIt(TimelineEntry entry) =>
+        JsonSerializer.Deserialize(JsonSerializer.Serialize(entry, ContractsJson.Default.TimelineEntry), ContractsJson.Default.TimelineEntry)!;
 
     private void Commit()
     {

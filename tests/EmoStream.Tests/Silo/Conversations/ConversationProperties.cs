@@ -45,7 +45,7 @@ public sealed class ConversationProperties
             var target = $"u{Math.Max(0, said - 1 - events.Count * 7 % 15)}";
             events.Add((events.Count, action switch
             {
-                7 or 8 when said > 0 => Revised(target, $"revised {events.Count}", $"s{action % 3}"),
+                7 or 8 when said > 0 => Revised(target, $"revised {action % 2}", $"s{action % 3}"),
                 9 when said > 0 => Retracted(target),
                 _ => Said($"u{said++}", $"text {events.Count}", $"s{action % 3}"),
             }));
