@@ -1,4 +1,5 @@
 using EmoStream.Contracts.Timeline;
+using EmoStream.Silo.Conversations;
 using EmoStream.Silo.Policy;
 using static EmoStream.Tests.Silo.Conversations.ConversationHarness;
 
@@ -98,6 +99,21 @@ public sealed class ConversationTests
         Assert.Equal(3, c.EntriesRead);
         c.Send((6, Revised("u3", "other")), (7, Revised("u9", "new"))); // once applied, once unknown
         Assert.Equal(3, c.EntriesRead);
+    }
+
+    [Fact]
+    public void Row_EntryReadBackIsOlderThanTheOneLeft_IsRefusedWithoutNamingIt()
+    {
+        var entry = new TimelineEntry { ConversationId = "c", UtteranceId = "secret", Change = 5 };
+        var row = new Row(0, 0, entry);
+        row.Commit(entry);
+        row.LeaveEntry();
+
+        var e = Assert.Throws<InvalidDataException>(() => row.Commit(entry with { Change = 4 }));
+
+        Assert.DoesNotContain("secret", e.Message, StringComparison.Ordinal);
+        row.Commit(entry);
+        Assert.Same(entry, row.Entry);
     }
 
     [Fact]
