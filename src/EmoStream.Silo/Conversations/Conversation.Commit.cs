@@ -29,9 +29,9 @@ internal sealed partial class Conversation
         }
 
         // Not the last one: recognisers of speech revise what was just said.
-        foreach (var row in _rows.SkipLast(1))
+        for (var i = 0; i < _rows.Count - 1; i++)
         {
-            if (HasItsLookAhead(row)) row.LeaveEntry();
+            if (HasItsLookAhead(_rows[i])) _rows[i].LeaveEntry();
         }
 
         _offsets[_source] = _offset;

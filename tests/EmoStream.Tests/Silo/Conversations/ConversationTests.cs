@@ -1,3 +1,4 @@
+using EmoStream.Contracts.Events;
 using EmoStream.Contracts.Timeline;
 using EmoStream.Silo.Conversations;
 using EmoStream.Silo.Policy;
@@ -99,6 +100,22 @@ public sealed class ConversationTests
         Assert.Equal(3, c.EntriesRead);
         c.Send((6, Revised("u3", "other")), (7, Revised("u9", "new"))); // once applied, once unknown
         Assert.Equal(3, c.EntriesRead);
+    }
+
+    [Fact]
+    public void Revision_RescoresAnOlderUtteranceOfASpeaker_WhoKeepsTheLatestRole()
+    {
+        var c = new ConversationHarness(window: 3);
+        for (var i = 0; i < 6; i++)
+        {
+            var speaker = i switch { 1 => new Speaker("s1", "guest"), 5 => new Speaker("s1", "host"), _ => new Speaker("s2") };
+            c.Send((i, Said($"u{i}", $"text {i}") with { Speaker = speaker }));
+        }
+
+        c.Send((6, Revised("u0", "other", "s2")));
+
+        Assert.Contains(c.Feed.Skip(6), e => e.UtteranceId == "u1");
+        Assert.Equal("host", c.Speakers["s1"].Role);
     }
 
     [Fact]
