@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using EmoStream.Testing;
 using EmoStream.Testing.Kafka;
 
 namespace EmoStream.IntegrationTests.Testing;
@@ -35,10 +36,38 @@ public sealed class KafkaBrokerTests(KafkaFixture kafka)
         Assert.Equal(["one"], Read(address, first, 1));
     }
 
-    private static async Task ProduceAsync(string address, string topic, string value)
+    [Fact]
+    public async Task CreateTopicAsync_RecordsWithOldTimestamps_AreKept()
+    {
+        Assert.SkipUnless(KafkaBroker.Unkillable is null, KafkaBroker.Unkillable ?? "");
+        await using var broker = await KafkaBroker.StartAsync(
+            "log.initial.task.delay.ms=100\nlog.retention.check.interval.ms=100", cancellationToken: TestContext.Current.CancellationToken);
+        var address = broker.BootstrapServers;
+        // The broker looks at both in one round; that it has looked shows in the topic that keeps seven days.
+        await broker.CreateTopicAsync("kept", 1);
+        await broker.CreateTopicAsync("ordinary", 1, new() { ["retention.ms"] = "604800000" });
+        await ProduceAsync(address, "kept", "old", new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        await ProduceAsync(address, "ordinary", "old", new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+
+        await Eventually.TrueAsync(() => Earliest(address, "ordinary") == 1, () => "the ordinary topic has lost its record");
+
+        Assert.Equal(0, Earliest(address, "kept"));
+        Assert.Equal(["old"], Read(address, "kept", 1));
+    }
+
+    private static async Task ProduceAsync(string address, string topic, string value, DateTime? timestamp = null)
     {
         using var producer = new ProducerBuilder<Null, string>(new ProducerConfig { BootstrapServers = address, Acks = Acks.All }).Build();
-        await producer.ProduceAsync(topic, new Message<Null, string> { Value = value }, TestContext.Current.CancellationToken);
+        await producer.ProduceAsync(
+            topic,
+            new Message<Null, string> { Value = value, Timestamp = timestamp is { } time ? new(time) : Timestamp.Default },
+            TestContext.Current.CancellationToken);
+    }
+
+    private static long Earliest(string address, string topic)
+    {
+        using var consumer = new ConsumerBuilder<Null, string>(new ConsumerConfig { BootstrapServers = address, GroupId = "reader" }).Build();
+        return consumer.QueryWatermarkOffsets(new(topic, 0), Eventually.Timeout).Low.Value;
     }
 
     private static List<string> Read(string address, string topic, int count)

@@ -88,9 +88,14 @@ public sealed class KafkaBroker : IAsyncDisposable
     /// <summary>Creates a topic and waits until every partition has its leader.</summary>
     /// <param name="name">The topic.</param>
     /// <param name="partitions">Number of partitions.</param>
-    /// <param name="configuration">Topic settings such as <c>max.message.bytes</c>.</param>
+    /// <param name="configuration">
+    /// Topic settings such as <c>max.message.bytes</c>. Records are kept for good unless it says otherwise: a test that
+    /// writes timestamps of its own would lose them to the broker's seven days at the next look, minutes or moments later.
+    /// </param>
     public async Task CreateTopicAsync(string name, int partitions, Dictionary<string, string>? configuration = null)
     {
+        configuration = new(configuration ?? []);
+        configuration.TryAdd("retention.ms", "-1");
         var topic = new TopicSpecification { Name = name, NumPartitions = partitions, ReplicationFactor = 1, Configs = configuration };
         await Admin.CreateTopicsAsync([topic]);
         await Eventually.TrueAsync(
