@@ -26,7 +26,7 @@ internal sealed record TakeoverResult(
     public bool IsAsPromised => Mode switch
     {
         TakeoverRun.Kill => AllGoOnS <= 10,
-        TakeoverRun.Term => AllGoOnS <= 2 && Redelivered <= LargestBatch,
+        TakeoverRun.Term => AllGoOnS <= 2 && Redelivered + Duplicates <= LargestBatch,
         _ => true,
     };
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CsCheck;
 using EmoStream.Streaming.Kafka.Reading;
 
@@ -173,5 +174,28 @@ public sealed class OffsetTrackerTests
             () => tracker.WaitForRoom(TimeSpan.FromMinutes(1)), TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         tracker.Complete(records[50]);
         Assert.True(await waiting);
+    }
+
+    [Fact]
+    public void WaitForRoom_LessThanAnEighthFree_WaitsForMoreBeforeItReadsOn()
+    {
+        var tracker = new OffsetTracker(100, 1_000);
+        var records = Enumerable.Range(0, 100).Select(i => new PendingOffset(i, 1)).ToList();
+        records.ForEach(tracker.Add);
+        long wokenAt = 0;
+        var reader = new Thread(() =>
+        {
+            tracker.WaitForRoom(TimeSpan.FromMinutes(1));
+            wokenAt = Stopwatch.GetTimestamp();
+        });
+        reader.Start();
+        SpinWait.SpinUntil(() => reader.ThreadState.HasFlag(System.Threading.ThreadState.WaitSleepJoin));
+
+        var freedAt = Stopwatch.GetTimestamp();
+        records.Take(3).ToList().ForEach(tracker.Complete);
+        reader.Join();
+
+        // The moment is 25 ms; a few less for what the clocks' ticks may hide.
+        Assert.InRange(Stopwatch.GetElapsedTime(freedAt, wokenAt).TotalMilliseconds, 15, double.MaxValue);
     }
 }
