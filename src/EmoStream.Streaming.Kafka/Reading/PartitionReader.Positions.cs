@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Primitives;
+using ErrorCode = Confluent.Kafka.ErrorCode;
 
 namespace EmoStream.Streaming.Kafka.Reading;
 
@@ -59,14 +60,32 @@ internal sealed partial class PartitionReader
         {
             return position;
         }
-        consumer.Assign(new TopicPartitionOffset(_topicPartition, position - 1));
-        if (consumer.Consume(RequestTimeout)?.Message?.Timestamp is not { Type: not TimestampType.NotAvailable } last)
+        if (LastBefore(consumer, position, low) is not { Message.Timestamp: { Type: not TimestampType.NotAvailable } last })
         {
             return position;
         }
         var time = Math.Max(0, last.UnixTimestampMs - (long)context.Options.RewindMargin.TotalMilliseconds);
         var earlier = consumer.OffsetsForTimes([new(_topicPartition, new Timestamp(time, last.Type))], RequestTimeout)[0].Offset;
         return earlier.IsSpecial ? position : Math.Clamp(earlier.Value, low.Value, position);
+    }
+
+    /// <summary>A record shortly before a position, as a rule the last one; right before it may lie the mark of a transaction, which is none.</summary>
+    private ConsumeResult<byte[]?, byte[]?>? LastBefore(IConsumer<byte[]?, byte[]?> consumer, long position, Offset low)
+    {
+        for (var back = 1L; ; back *= 2)
+        {
+            var from = Math.Max(low, position - back);
+            consumer.Assign(new TopicPartitionOffset(_topicPartition, from));
+            var found = consumer.Consume(RequestTimeout) ?? throw new KafkaException(ErrorCode.Local_TimedOut);
+            if (!found.IsPartitionEOF && found.Offset < position)
+            {
+                return found;
+            }
+            if (from == low)
+            {
+                return null;
+            }
+        }
     }
 
     /// <summary>

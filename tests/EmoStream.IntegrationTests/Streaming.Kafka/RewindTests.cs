@@ -42,6 +42,17 @@ public sealed partial class RewindTests(KafkaFixture kafka)
     }
 
     [Fact]
+    public async Task Start_PositionOfAnotherLifeBehindATransactionsMark_EarlierByTheMarginAllTheSame()
+    {
+        await using var run = await RunAsync(
+            new Positions { Offset = 11, IsSure = false }, records: 10, options => options.RewindMargin = TimeSpan.FromSeconds(3), inTransaction: true);
+        run.Start();
+
+        // Number 10 is the mark; the look back for a record doubles its steps and finds number 9.
+        Assert.Equal([6L, 7, 8, 9], await run.TakeAsync(4));
+    }
+
+    [Fact]
     public async Task Lost_WhileTheCacheIsFull_ReadsAgainFromThePositionUnderTheNewFence()
     {
         var positions = new Positions();
@@ -210,15 +221,26 @@ public sealed partial class RewindTests(KafkaFixture kafka)
     }
 
     private async Task<ReaderRun> RunAsync(
-        Positions positions, int records, Action<KafkaStreamOptions>? configure = null, TimeProvider? time = null, PartitionHolders? holders = null)
+        Positions positions, int records, Action<KafkaStreamOptions>? configure = null, TimeProvider? time = null, PartitionHolders? holders = null,
+        bool inTransaction = false)
     {
         var broker = await kafka.BrokerAsync();
         var topic = await kafka.CreateTopicAsync();
-        using var producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = broker.BootstrapServers }).Build();
+        using var producer = new ProducerBuilder<string, string>(
+            new ProducerConfig { BootstrapServers = broker.BootstrapServers, TransactionalId = inTransaction ? topic : null }).Build();
+        if (inTransaction)
+        {
+            producer.InitTransactions(Eventually.Timeout);
+            producer.BeginTransaction();
+        }
         for (var i = 0; i < records; i++)
         {
             await producer.ProduceAsync(
                 new TopicPartition(topic, 0), new() { Key = "s", Value = $"{i}", Timestamp = new Timestamp(Start.AddSeconds(i)) }, TestContext.Current.CancellationToken);
+        }
+        if (inTransaction)
+        {
+            producer.CommitTransaction(Eventually.Timeout);
         }
         var options = new KafkaStreamOptions
         {
