@@ -95,11 +95,14 @@ internal sealed class StreamingKafkaMetrics
 
     public void Untrack(PartitionReader reader) => _readers.TryRemove(reader, out _);
 
-    private IEnumerable<Measurement<long>> Observe(Func<PartitionReader, long> value)
+    private IEnumerable<Measurement<long>> Observe(Func<PartitionReader, long?> value)
     {
         foreach (var (reader, _) in _readers)
         {
-            yield return new(value(reader), Tag(reader.Partition));
+            if (value(reader) is { } known)
+            {
+                yield return new(known, Tag(reader.Partition));
+            }
         }
     }
 
@@ -115,8 +118,12 @@ internal sealed class StreamingKafkaMetrics
     {
         foreach (var (reader, _) in _readers)
         {
+            if (reader.Lag is not { } lag)
+            {
+                continue;
+            }
             yield return new(
-                reader.Lag, new("consumergroup", reader.Options.GroupId), new("topic", reader.Options.Topic), new KeyValuePair<string, object?>("partition", reader.Partition));
+                lag, new("consumergroup", reader.Options.GroupId), new("topic", reader.Options.Topic), new KeyValuePair<string, object?>("partition", reader.Partition));
         }
     }
 

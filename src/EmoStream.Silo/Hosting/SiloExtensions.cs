@@ -27,6 +27,7 @@ public static partial class SiloExtensions
         builder.Services.AddSingleton<SiloMetrics>();
         builder.Services.AddSingleton<WorkLimit>();
         builder.Services.AddSingleton(LoadPolicy);
+        builder.Services.AddHostedService<YoungCollections>();
 
         // Orleans takes every section below Orleans:Streaming for a provider and wants to know its kind.
         builder.Configuration.AddInMemoryCollection([new($"Orleans:Streaming:{Names.StreamProvider}:ProviderType", "Kafka")]);

@@ -9,11 +9,10 @@ internal sealed class TimelinePositions(Watermarks watermarks) : KafkaPositionSt
 {
     public override IChangeToken Lost => watermarks.Lost;
 
-    public override async ValueTask<KafkaPosition> ClaimAsync(string source, CancellationToken cancellationToken)
-    {
-        var claimed = await watermarks.ClaimAsync(source).WaitAsync(cancellationToken);
-        return new(claimed.Life, claimed.Epoch, claimed.Offset, claimed.IsSure);
-    }
+    public override async ValueTask<KafkaPosition?> ClaimAsync(string source, KafkaPosition? held, CancellationToken cancellationToken) =>
+        await watermarks.ClaimAsync(source, held?.Epoch).WaitAsync(cancellationToken) is { } claimed
+            ? new(claimed.Life, claimed.Epoch, claimed.Offset, claimed.IsSure)
+            : null;
 
     public override async ValueTask<KafkaAdvance> AdvanceAsync(
         string source, KafkaPosition claimed, long offset, CancellationToken cancellationToken) =>

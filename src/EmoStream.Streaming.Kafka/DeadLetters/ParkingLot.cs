@@ -123,6 +123,12 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         LogContinued(partition, item.Offset);
     }
 
+    /// <summary>
+    /// The partition goes to another owner, who must find what was decided here: done when it is written, or after
+    /// <see cref="Stop"/>.
+    /// </summary>
+    public Task DrainAsync() => _writer.DrainAsync();
+
     /// <summary>What is not written yet stays undone: the partition's next owner reads it again.</summary>
     public void Stop() => _writer.Stop();
 

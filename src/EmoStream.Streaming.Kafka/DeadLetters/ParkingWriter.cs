@@ -25,6 +25,7 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
     private readonly Channel<ParkedEvent> _events = Channel.CreateUnbounded<ParkedEvent>(new() { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
     private int _started;
+    private Task _running = Task.CompletedTask;
 
     public void Add(ParkedEvent item)
     {
@@ -32,8 +33,15 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
         if (Interlocked.Exchange(ref _started, 1) == 0)
         {
             // Not on the pulling agent's scheduler: reading records again blocks.
-            _ = Task.Run(RunAsync);
+            _running = Task.Run(RunAsync);
         }
+    }
+
+    /// <summary>Takes nothing more; done when all that was decided is written, or after <see cref="Stop"/>.</summary>
+    public Task DrainAsync()
+    {
+        _events.Writer.TryComplete();
+        return _running;
     }
 
     public void Stop() => _stop.Cancel();

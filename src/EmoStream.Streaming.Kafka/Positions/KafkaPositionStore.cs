@@ -19,9 +19,13 @@ public abstract class KafkaPositionStore
 
     /// <summary>Takes a partition over: from now on earlier owners cannot advance it.</summary>
     /// <param name="source">The partition, as <see cref="KafkaSequenceToken.Source"/>.</param>
+    /// <param name="held">
+    /// The last claim of a reader that holds the partition and takes its position anew; null when it takes the partition over.
+    /// Its owner must not take back what a later one has claimed since (a higher epoch).
+    /// </param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>Where to read on.</returns>
-    public abstract ValueTask<KafkaPosition> ClaimAsync(string source, CancellationToken cancellationToken);
+    /// <returns>Where to read on; null: a later owner has claimed the partition, nothing has changed.</returns>
+    public abstract ValueTask<KafkaPosition?> ClaimAsync(string source, KafkaPosition? held, CancellationToken cancellationToken);
 
     /// <summary>
     /// Everything below an offset is durable; called before the offset is committed to Kafka. With an earlier offset than the

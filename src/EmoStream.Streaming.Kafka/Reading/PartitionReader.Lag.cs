@@ -16,15 +16,15 @@ internal sealed partial class PartitionReader
     private long _lookedAt;
     private long _heardAt;
 
-    /// <summary>Records between the watermark and the end of the partition; 0 until both are known.</summary>
-    public long Lag => Math.Max(0, Volatile.Read(ref _high) - (tracker.Watermark ?? long.MaxValue));
+    /// <summary>Records between the watermark and the end of the partition; null until both are known.</summary>
+    public long? Lag => Volatile.Read(ref _high) is >= 0 and var high && tracker.Watermark is { } watermark ? Math.Max(0, high - watermark) : null;
 
     /// <summary>How old the oldest record is that was read and is not done, in seconds by its timestamp; 0 without one.</summary>
     public double LagSeconds =>
         tracker.OldestTimestampMs is { } oldest ? Math.Max(0, (context.Time.GetUtcNow().ToUnixTimeMilliseconds() - oldest) / 1000.0) : 0;
 
     /// <summary>For how many seconds the watermark has stood still while there was something behind it.</summary>
-    public double WatermarkAge => Lag == 0 ? 0 : context.Time.GetElapsedTime(Volatile.Read(ref _movedAt)).TotalSeconds;
+    public double WatermarkAge => Lag is null or 0 ? 0 : context.Time.GetElapsedTime(Volatile.Read(ref _movedAt)).TotalSeconds;
 
     private void StartLag(IConsumer<byte[]?, byte[]?> consumer, Offset high)
     {
@@ -70,7 +70,7 @@ internal sealed partial class PartitionReader
     private void Heard(Offset high)
     {
         _heardAt = context.Time.GetTimestamp();
-        if (Lag == 0)
+        if (Lag is null or 0)
         {
             // Until now nothing lay behind the watermark: that it stood still meanwhile is not its age.
             Volatile.Write(ref _movedAt, _heardAt);

@@ -31,9 +31,9 @@ internal sealed partial class PartitionReader
         _advancing = null;
         // Before the claim: what is lost after it must be noticed.
         _lost = positions.Lost;
-        var claimed = positions.ClaimAsync(Source(topicId), _stop.Token).AsTask().GetAwaiter().GetResult();
-        _anew |= _claimed?.Fence != claimed.Fence;
-        _claimed = claimed;
+        var claimed = positions.ClaimAsync(Source(topicId), _claimed, _stop.Token).AsTask().GetAwaiter().GetResult();
+        _anew |= _claimed?.Fence != claimed?.Fence;
+        _claimed = claimed ?? throw new SupersededException();
     }
 
     /// <summary>Starts, or starts again, at a position; what is not done of what was read before comes again from there.</summary>

@@ -75,6 +75,7 @@ internal sealed partial class PartitionReader(
         catch (TimeoutException)
         {
             LogDeadLettersOpen(partition, _deadLetters.Count);
+            parking?.Stop();
         }
         await _close.CancelAsync();
         try
@@ -105,6 +106,7 @@ internal sealed partial class PartitionReader(
     {
         await _readingEnded.Task;
         await Task.WhenAll(_deadLetters.Values);
+        await (parking?.DrainAsync() ?? Task.CompletedTask);
     }
 
     private void Run()
@@ -129,7 +131,7 @@ internal sealed partial class PartitionReader(
                 {
                     LogSuperseded(partition);
                     context.Metrics.HandedOver(partition, "fenced");
-                    _superseded = true;
+                    (_superseded, _claimed) = (true, null);
                     parking?.LoadAgain();
                     LetGo();
                     Pause();
@@ -342,7 +344,7 @@ internal sealed partial class PartitionReader(
     [LoggerMessage(LogLevel.Information, "Partition {Partition} offset {Offset}: not dead-lettered yet ({Exception}); the next owner does it.")]
     private partial void LogDeadLetterLeft(int partition, long offset, Type exception);
 
-    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: {Count} dead letters are not acknowledged; their offsets are not committed.")]
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: dead letters are not acknowledged, {Count} of records that could not be read; their offsets are not committed.")]
     private partial void LogDeadLettersOpen(int partition, int count);
 
     [LoggerMessage(LogLevel.Warning, "Partition {Partition}: Kafka does not answer; the client closes in the background.")]

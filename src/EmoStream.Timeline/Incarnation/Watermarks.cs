@@ -1,3 +1,5 @@
+using StackExchange.Redis;
+
 namespace EmoStream.Timeline.Incarnation;
 
 /// <summary>
@@ -11,14 +13,21 @@ public sealed class Watermarks(RedisIncarnation incarnation, TimeProvider timePr
 
     /// <summary>Takes a partition over; earlier owners cannot advance its watermark any longer.</summary>
     /// <param name="source">The partition, as in <see cref="Commit.TimelineCommit.Source"/>.</param>
-    public async Task<Watermark> ClaimAsync(string source)
+    /// <param name="held">The number of an owner that claims anew what it holds; null when it takes the partition over.</param>
+    /// <returns>Null when a later owner than the one that holds it has claimed the partition.</returns>
+    public async Task<Watermark?> ClaimAsync(string source, long? held = null)
     {
         while (true)
         {
             var life = await incarnation.CurrentAsync();
             var now = timeProvider.GetUtcNow().ToUnixTimeMilliseconds();
-            if (await incarnation.EvaluateAsync(l => l.Claim, [RedisKeys.Watermark(source)], [now], life.Id) is { } reply)
+            if (await incarnation.EvaluateAsync(l => l.Claim, [RedisKeys.Watermark(source)], [now, held ?? RedisValue.EmptyString], life.Id) is { } reply)
             {
+                if (reply.IsNull)
+                {
+                    return null;
+                }
+
                 var (epoch, offset, notedIn) = ((long)reply[0], (long?)reply[1], (string?)reply[2]);
                 return new Watermark(life.Id, epoch, offset, IsSure: offset is null || notedIn == life.Id);
             }

@@ -1,5 +1,6 @@
 using System.Text;
 using EmoStream.Testing;
+using EmoStream.Testing.Processes;
 using EmoStream.Testing.Redis;
 using StackExchange.Redis;
 
@@ -7,7 +8,7 @@ namespace EmoStream.ChaosTests.Rounds;
 
 /// <summary>
 /// One thing that goes wrong, and is right again when it has run. One that did not go wrong (nobody there to kill, nothing lost
-/// by a restore) throws: a round without its fault shows nothing.
+/// by a restore, nothing in the way of a cut) throws: a round without its fault shows nothing.
 /// </summary>
 /// <param name="Targets">What it breaks; a round breaks nothing twice at a time.</param>
 internal abstract record Fault(params string[] Targets)
@@ -58,8 +59,7 @@ internal sealed record StopSilo(int Silo) : Fault($"silo {Silo}")
 {
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
-        if (await (await world.AliveAsync(Silo)).StopAsync() is var status and not 0) throw new InvalidOperationException($"A silo that was asked to stop ended with {status}.\n{world.Tail()}");
-        world.Forget(Silo);
+        await world.StopSiloAsync(Silo);
         await world.StartSiloAsync(Silo);
     }
 }
@@ -74,6 +74,7 @@ internal sealed record FreezeSilo(int Silo, double Seconds) : Fault($"silo {Silo
         var silo = await world.AliveAsync(Silo);
         silo.Freeze();
         await Last(Seconds, cancellationToken);
+        if (silo.HasExited) throw new InvalidOperationException("The frozen silo has ended.");
         silo.Thaw();
         // It learns that it counts as dead, and ends; one that was not declared dead goes on.
         await Task.WhenAny(silo.EndedAsync(), Last(SecondsToLearn, cancellationToken));
@@ -85,14 +86,12 @@ internal sealed record Rebalance(int Silo, int Events) : Fault($"silo {Silo}", "
 {
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
-        var spare = await world.AliveAsync(World.SiloCount);
+        await Eventually.TrueAsync(_ => world.HasTakenPartitionsAsync(World.SiloCount), () => "the spare silo takes partitions over");
         await world.Traffic.AfterAsync(Events).WaitAsync(cancellationToken);
-        await (await world.AliveAsync(Silo)).StopAsync();
-        world.Forget(Silo);
+        await world.StopSiloAsync(Silo);
         await world.Traffic.AfterAsync(Events).WaitAsync(cancellationToken);
         await world.StartSiloAsync(Silo);
-        await spare.StopAsync();
-        world.Forget(World.SiloCount);
+        await world.StopSiloAsync(World.SiloCount);
     }
 }
 
@@ -155,39 +154,56 @@ internal sealed record FailOverRedis(double Lag) : Fault("Redis")
     }
 }
 
-/// <summary>Connections to Kafka are reset, or nothing passes any longer.</summary>
-internal sealed record CutKafka(bool Stall, double Seconds) : Fault("Kafka's network")
+/// <summary>A network is disturbed for a while, and for as long as nobody has met with it.</summary>
+internal abstract record Disturb(double Seconds, params string[] Targets) : Fault(Targets)
 {
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
-        if (Stall) world.KafkaLine.Stall();
-        else world.KafkaLine.Cut();
+        var line = Line(world);
+        var before = line.Disturbed;
+        Begin(line);
         await Last(Seconds, cancellationToken);
-        world.KafkaLine.Restore();
+        await Eventually.TrueAsync(() => line.Disturbed > before, () => $"somebody uses {Targets[0]}");
+        End(line);
+    }
+
+    protected abstract TcpProxy Line(World world);
+
+    protected abstract void Begin(TcpProxy line);
+
+    protected virtual void End(TcpProxy line) => line.Restore();
+}
+
+/// <summary>Connections are reset, or nothing passes any longer.</summary>
+internal abstract record Cut(bool Stall, double Seconds, params string[] Targets) : Disturb(Seconds, Targets)
+{
+    protected override void Begin(TcpProxy line)
+    {
+        if (Stall) line.Stall();
+        else line.Cut();
     }
 }
 
-/// <summary>Connections to Redis are reset, or nothing passes any longer.</summary>
-internal sealed record CutRedis(bool Stall, double Seconds) : Fault("Redis' network")
+/// <summary>Connections to Kafka.</summary>
+internal sealed record CutKafka(bool Stall, double Seconds) : Cut(Stall, Seconds, "Kafka's network")
 {
-    public override async Task RunAsync(World world, CancellationToken cancellationToken)
-    {
-        if (Stall) world.RedisLine.Stall();
-        else world.RedisLine.Cut();
-        await Last(Seconds, cancellationToken);
-        world.RedisLine.Restore();
-    }
+    protected override TcpProxy Line(World world) => world.KafkaLine;
+}
+
+/// <summary>Connections to Redis.</summary>
+internal sealed record CutRedis(bool Stall, double Seconds) : Cut(Stall, Seconds, "Redis' network")
+{
+    protected override TcpProxy Line(World world) => world.RedisLine;
 }
 
 /// <summary>Every answer of Redis takes its time.</summary>
-internal sealed record SlowRedis(int Milliseconds, double Seconds) : Fault("Redis' network")
+internal sealed record SlowRedis(int Milliseconds, double Seconds) : Disturb(Seconds, "Redis' network")
 {
-    public override async Task RunAsync(World world, CancellationToken cancellationToken)
-    {
-        world.RedisLine.Latency = TimeSpan.FromMilliseconds(Milliseconds);
-        await Last(Seconds, cancellationToken);
-        world.RedisLine.Latency = TimeSpan.Zero;
-    }
+    protected override TcpProxy Line(World world) => world.RedisLine;
+
+    protected override void Begin(TcpProxy line) => line.Latency = TimeSpan.FromMilliseconds(Milliseconds);
+
+    protected override void End(TcpProxy line) => line.Latency = TimeSpan.Zero;
 }
 
 /// <summary>Every batch of the model takes its time.</summary>
@@ -195,7 +211,7 @@ internal sealed record SlowScorer(int Milliseconds, double Seconds) : Fault("the
 {
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
-        await world.SlowScorerAsync(Milliseconds, cancellationToken);
+        if (await world.SlowScorerAsync(Milliseconds, cancellationToken) == 0) throw new InvalidOperationException("No silo was there to be slowed down.");
         await Last(Seconds, cancellationToken);
         await world.SlowScorerAsync(0, cancellationToken);
     }

@@ -6,8 +6,8 @@ namespace EmoStream.ChaosTests.Rounds;
 
 /// <summary>
 /// Meetings that go on while the world breaks: new conversations each round, and some that are held all the time. Half of
-/// them are revised and retracted by their speech recognition; producers repeat themselves. What is said follows from the
-/// seed and the round's number; how much of it, from how long the faults take.
+/// them are revised and retracted by their speech recognition; some are ended and go on all the same; producers repeat
+/// themselves. What is said follows from the seed and the round's number; how much of it, from how long the faults take.
 /// </summary>
 internal sealed class Traffic(UtteranceProducer producer, int seed)
 {
@@ -134,6 +134,7 @@ internal sealed class Traffic(UtteranceProducer producer, int seed)
                 < 6 when isRevised => Revise(said),
                 < 9 when isRevised => said[Pick(said)] with { Kind = UtteranceKind.Retraction, Text = null, Speaker = null, StartMs = null, EndMs = null },
                 < 12 when said.Count > 0 => said[Pick(said)],
+                < 13 when said.Count > 0 => new() { ConversationId = conversation, UtteranceId = "", Kind = UtteranceKind.End },
                 _ => Say(conversation, said),
             };
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Http.Json;
 using EmoStream.Client.Produce;
 using EmoStream.Contracts.Timeline;
 using EmoStream.Testing;
@@ -111,6 +112,13 @@ internal sealed class World : IAsyncDisposable
         }
     }
 
+    /// <summary>Stops the silo in a place, orderly.</summary>
+    public async Task StopSiloAsync(int index)
+    {
+        if (await (await AliveAsync(index)).StopAsync() is var status and not 0) throw new InvalidOperationException($"A silo that was asked to stop ended with {status}.\n{Tail()}");
+        Forget(index);
+    }
+
     /// <summary>The place is empty from now on.</summary>
     public void Forget(int index) => _silos[index] = null;
 
@@ -124,18 +132,38 @@ internal sealed class World : IAsyncDisposable
     }
 
     /// <summary>Tells every silo that lives how long its model takes.</summary>
-    public Task SlowScorerAsync(int delayMs, CancellationToken cancellationToken) => Task.WhenAll(_silos.OfType<ServiceProcess>().Select(async silo =>
+    /// <returns>How many it has reached.</returns>
+    public async Task<int> SlowScorerAsync(int delayMs, CancellationToken cancellationToken)
+    {
+        var reached = await Task.WhenAll(_silos.OfType<ServiceProcess>().Select(async silo =>
+        {
+            try
+            {
+                using var response = await Http.PostAsync(new Uri(silo.Address, $"test/scorer?delayMs={delayMs}"), null, cancellationToken);
+                response.EnsureSuccessStatusCode();
+                return true;
+            }
+            catch (Exception e) when (e is HttpRequestException { StatusCode: null } or TaskCanceledException)
+            {
+                return false; // Dead or frozen. A new one is as fast as ever.
+            }
+        }));
+        return reached.Count(r => r);
+    }
+
+    /// <summary>Whether the silo in a place has taken at least one partition over since it started.</summary>
+    public async Task<bool> HasTakenPartitionsAsync(int index)
     {
         try
         {
-            using var response = await Http.PostAsync(new Uri(silo.Address, $"test/scorer?delayMs={delayMs}"), null, cancellationToken);
-            response.EnsureSuccessStatusCode();
+            var counters = await Http.GetFromJsonAsync<Dictionary<string, long>>(new Uri((await AliveAsync(index)).Address, "test/counters"));
+            return counters!.GetValueOrDefault("emostream.kafka.handovers") > 0;
         }
-        catch (Exception e) when (e is HttpRequestException { StatusCode: null } or TaskCanceledException)
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
         {
-            // Dead or frozen. A new one is as fast as ever.
+            return false; // asked again
         }
-    }));
+    }
 
     /// <summary>Another server is the primary from now on.</summary>
     public async Task FailOverTo(RedisServer replica)

@@ -32,6 +32,33 @@ public sealed partial class RewindTests
         Assert.Equal(3, positions.Claims);
     }
 
+    [Fact, Trait(Conformance.List, Conformance.Ownership)]
+    public async Task Superseded_TakesItsPositionAnewBeforeItLearns_DoesNotTakeItBack()
+    {
+        await using var silo = await SiloAsync();
+        var positions = new Positions { Offset = 0 };
+        // The first one notes nothing meanwhile: nothing of it is done, and it is not asked to look.
+        await using var first = await RunAsync(positions, records: 6,
+            options => (options.HandoverTimeout, options.TopicCheckInterval) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)),
+            holders: silo.Services.GetRequiredService<PartitionHolders>());
+        first.Start();
+        await first.TakeAsync(6);
+        await using var second = first.Rival();
+        second.Start();
+        await second.TakeAsync(6);
+
+        positions.Lose(0);
+
+        await second.TakeAsync(6);
+        await Eventually.TrueAsync(() => positions.Denials > 0, () => "the first one learns of it");
+        second.Complete(0, 1, 2);
+        await second.CommittedAsync(3);
+        Assert.Equal((3, 1, 0), (positions.Claims, positions.Denials, positions.Refusals));
+
+        await second.StopAsync();
+        Assert.Equal([3L, 4, 5], await first.TakeAsync(3));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -147,6 +147,9 @@ public sealed partial class RewindTests
 
         public int Claims { get; private set; }
 
+        /// <summary>Owners that wanted to claim anew what a later one has.</summary>
+        public int Denials { get; private set; }
+
         /// <summary>Notes of the owner that claimed last.</summary>
         public int Notes { get; private set; }
 
@@ -185,10 +188,15 @@ public sealed partial class RewindTests
             await met.Task.WaitAsync(Eventually.Timeout, TestContext.Current.CancellationToken);
         }
 
-        public override ValueTask<KafkaPosition> ClaimAsync(string source, CancellationToken cancellationToken)
+        public override ValueTask<KafkaPosition?> ClaimAsync(string source, KafkaPosition? held, CancellationToken cancellationToken)
         {
             lock (_lock)
             {
+                if (held?.Epoch < Claims)
+                {
+                    Denials++;
+                    return new((KafkaPosition?)null);
+                }
                 return new(new KafkaPosition($"life {_life}", ++Claims, Offset, IsSure));
             }
         }

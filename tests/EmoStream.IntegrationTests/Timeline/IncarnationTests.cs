@@ -1,6 +1,7 @@
 using EmoStream.Testing;
 using EmoStream.Testing.Redis;
 using EmoStream.Timeline.Commit;
+using EmoStream.Timeline.Incarnation;
 using StackExchange.Redis;
 
 namespace EmoStream.IntegrationTests.Timeline;
@@ -24,7 +25,7 @@ public sealed class IncarnationTests : IAsyncLifetime
     public async Task Commit_AfterARestart_RefusedUntilTheBatchIsOfTheNewLife()
     {
         await using var client = new TimelineClient(_server.ConnectionString);
-        var before = await client.Watermarks.ClaimAsync(Source);
+        var before = await ClaimAsync(client);
         var conversation = new Conversation(client.Store);
         await conversation.OpenAsync();
         var late = conversation.Prepare("u1");
@@ -36,7 +37,7 @@ public sealed class IncarnationTests : IAsyncLifetime
         Assert.Equal(CommitResult.Fenced, await WhenConnectedAsync(() => conversation.SendAsync(late, before.Life)));
         Assert.Null(await client.Store.OpenAsync(conversation.Id, before.Life));
         Assert.Null(await client.Reader.ReadAsync(conversation.Id));
-        var after = await client.Watermarks.ClaimAsync(Source);
+        var after = await ClaimAsync(client);
         Assert.NotEqual(before.Life, after.Life);
         Assert.NotNull(await client.Store.OpenAsync(conversation.Id, after.Life));
         await conversation.OpenAsync();
@@ -49,7 +50,7 @@ public sealed class IncarnationTests : IAsyncLifetime
         await using var client = new TimelineClient(_server.ConnectionString);
         var conversation = new Conversation(client.Store);
         await conversation.OpenAsync();
-        var claimed = await client.Watermarks.ClaimAsync(Source);
+        var claimed = await ClaimAsync(client);
         await conversation.CommitAsync("u1");
         Assert.True(await client.Watermarks.AdvanceAsync(Source, claimed.Life, claimed.Epoch, 1));
         using var copy = await AppendOnlyCopy.TakeAsync(_server);
@@ -59,18 +60,18 @@ public sealed class IncarnationTests : IAsyncLifetime
         await copy.RestoreAsync();
 
         Assert.Null(await WhenConnectedAsync(() => client.Watermarks.AdvanceAsync(Source, claimed.Life, claimed.Epoch, 3)));
-        var again = await client.Watermarks.ClaimAsync(Source);
+        var again = await ClaimAsync(client);
         Assert.Equal((1L, false), (again.Offset, again.IsSure));
         Assert.Single((await client.Reader.ReadAsync(conversation.Id))!.Entries);
         Assert.True(await client.Watermarks.AdvanceAsync(Source, again.Life, again.Epoch, 2));
-        Assert.True((await client.Watermarks.ClaimAsync(Source)).IsSure);
+        Assert.True((await ClaimAsync(client)).IsSure);
     }
 
     [Fact]
     public async Task Lost_NobodyWrites_SignalledAllTheSame()
     {
         await using var client = new TimelineClient(_server.ConnectionString);
-        var claimed = await client.Watermarks.ClaimAsync(Source);
+        var claimed = await ClaimAsync(client);
         var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var listening = client.Watermarks.Lost.RegisterChangeCallback(_ => lost.SetResult(), null);
 
@@ -78,14 +79,14 @@ public sealed class IncarnationTests : IAsyncLifetime
         await _server.RestartAsync();
 
         await lost.Task.WaitAsync(Eventually.Timeout, TestContext.Current.CancellationToken);
-        Assert.NotEqual(claimed.Life, (await client.Watermarks.ClaimAsync(Source)).Life);
+        Assert.NotEqual(claimed.Life, (await ClaimAsync(client)).Life);
     }
 
     [Fact]
     public async Task Commit_ConnectionLostAndTheSameProcessStillThere_GoesOnInItsLife()
     {
         await using var client = new TimelineClient(_server.ConnectionString);
-        var claimed = await client.Watermarks.ClaimAsync(Source);
+        var claimed = await ClaimAsync(client);
         var lost = client.Watermarks.Lost;
         var conversation = new Conversation(client.Store);
         await conversation.OpenAsync();
@@ -97,7 +98,7 @@ public sealed class IncarnationTests : IAsyncLifetime
         Assert.Equal(CommitResult.Committed, await WhenConnectedAsync(() => conversation.SendAsync(conversation.Prepare("u1"), claimed.Life)));
 
         Assert.False(lost.HasChanged);
-        Assert.Equal(claimed.Life, (await client.Watermarks.ClaimAsync(Source)).Life);
+        Assert.Equal(claimed.Life, (await ClaimAsync(client)).Life);
     }
 
     [Fact]
@@ -106,14 +107,14 @@ public sealed class IncarnationTests : IAsyncLifetime
         var clients = Enumerable.Range(0, 4).Select(_ => new TimelineClient(_server.ConnectionString)).ToArray();
         try
         {
-            var claims = await Task.WhenAll(clients.Select(client => client.Watermarks.ClaimAsync(Source)));
+            var claims = await Task.WhenAll(clients.Select(ClaimAsync));
             Assert.Single(claims.Select(claim => claim.Life).Distinct());
             Assert.Equal(claims.Length, claims.Select(claim => claim.Epoch).Distinct().Count());
             await _server.KillAsync();
             await _server.RestartAsync();
-            var again = await Task.WhenAll(clients.Select(client => WhenConnectedAsync(() => client.Watermarks.ClaimAsync(Source))));
+            var again = await Task.WhenAll(clients.Select(client => WhenConnectedAsync(() => ClaimAsync(client))));
             // Who claimed last may have been told by the first ones that ask; all end in one life.
-            var settled = await Task.WhenAll(clients.Select(client => client.Watermarks.ClaimAsync(Source)));
+            var settled = await Task.WhenAll(clients.Select(ClaimAsync));
             Assert.Single(settled.Select(claim => claim.Life).Distinct());
             Assert.DoesNotContain(claims[0].Life, settled.Select(claim => claim.Life));
             Assert.Equal(again.Length, again.Select(claim => claim.Epoch).Distinct().Count());
@@ -133,7 +134,7 @@ public sealed class IncarnationTests : IAsyncLifetime
         await using var replica = await RedisServer.StartAsync("always", null, "--replicaof", $"127.0.0.1 {_server.Port}");
         await using var admin = await ConnectionMultiplexer.ConnectAsync(replica.ConnectionString + ",allowAdmin=true");
         await using var client = new TimelineClient($"{_server.ConnectionString},{replica.ConnectionString},configCheckSeconds=1");
-        var claimed = await client.Watermarks.ClaimAsync(Source);
+        var claimed = await ClaimAsync(client);
         var conversation = new Conversation(client.Store);
         await conversation.OpenAsync();
         Assert.Equal(CommitResult.Committed, await conversation.SendAsync(conversation.Prepare("u1"), claimed.Life));
@@ -151,7 +152,7 @@ public sealed class IncarnationTests : IAsyncLifetime
         await admin.GetServers()[0].ExecuteAsync("REPLICAOF", "NO", "ONE");
 
         Assert.Equal(CommitResult.Fenced, await WhenConnectedAsync(() => late.SendAsync(beyond, claimed.Life)));
-        Assert.NotEqual(claimed.Life, (await client.Watermarks.ClaimAsync(Source)).Life);
+        Assert.NotEqual(claimed.Life, (await ClaimAsync(client)).Life);
         Assert.Equal(["u1"], (await client.Reader.ReadAsync(conversation.Id))!.Entries.Select(entry => entry.UtteranceId));
     }
 
@@ -194,4 +195,6 @@ public sealed class IncarnationTests : IAsyncLifetime
             () => "the connection is back");
         return result!;
     }
+
+    private static async Task<Watermark> ClaimAsync(TimelineClient client) => (await client.Watermarks.ClaimAsync(Source))!;
 }

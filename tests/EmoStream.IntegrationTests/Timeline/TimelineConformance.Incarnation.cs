@@ -6,16 +6,30 @@ public abstract partial class TimelineConformance
     public async Task Claim_AnotherOwnerSince_FormerOneIsRefused()
     {
         var source = $"topic/{Guid.NewGuid():N}";
-        var first = await Client.Watermarks.ClaimAsync(source);
+        var first = await ClaimAsync(source);
         Assert.Null(first.Offset);
         Assert.True(await Client.Watermarks.AdvanceAsync(source, first.Life, first.Epoch, 10));
-        var second = await Client.Watermarks.ClaimAsync(source);
+        var second = await ClaimAsync(source);
 
         Assert.True(second.Epoch > first.Epoch);
         Assert.Equal((10L, true), (second.Offset, second.IsSure));
         Assert.False(await Client.Watermarks.AdvanceAsync(source, first.Life, first.Epoch, 11));
         Assert.True(await Client.Watermarks.AdvanceAsync(source, second.Life, second.Epoch, 12));
-        Assert.Equal(12, (await Client.Watermarks.ClaimAsync(source)).Offset);
+        Assert.Equal(12, (await ClaimAsync(source)).Offset);
+    }
+
+    [Fact]
+    public async Task Claim_AnewByTheFormerOwner_RefusedAndNothingChanged()
+    {
+        var source = $"topic/{Guid.NewGuid():N}";
+        var first = await ClaimAsync(source);
+        var second = await ClaimAsync(source);
+
+        Assert.Null(await Client.Watermarks.ClaimAsync(source, first.Epoch));
+        Assert.True(await Client.Watermarks.AdvanceAsync(source, second.Life, second.Epoch, 7));
+        var anew = await Client.Watermarks.ClaimAsync(source, second.Epoch);
+        Assert.Equal(7, anew!.Offset);
+        Assert.True(anew.Epoch > second.Epoch);
     }
 
     [Fact]
@@ -24,7 +38,7 @@ public abstract partial class TimelineConformance
         await using var other = new TimelineClient(server.ConnectionString);
         var source = $"topic/{Guid.NewGuid():N}";
 
-        Assert.Equal((await Client.Watermarks.ClaimAsync(source)).Life, (await other.Watermarks.ClaimAsync(source)).Life);
+        Assert.Equal((await ClaimAsync(source)).Life, (await other.Watermarks.ClaimAsync(source))!.Life);
     }
 
     [Fact]
@@ -38,4 +52,6 @@ public abstract partial class TimelineConformance
         Assert.Null(await Client.Reader.ReadAsync(conversation.Id));
         await conversation.CommitAsync("u1");
     }
+
+    private async Task<EmoStream.Timeline.Incarnation.Watermark> ClaimAsync(string source) => (await Client.Watermarks.ClaimAsync(source))!;
 }

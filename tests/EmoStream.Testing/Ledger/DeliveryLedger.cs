@@ -91,7 +91,7 @@ public sealed class DeliveryLedger
         }
 
         CompareOrder(id, conversation, seen, report);
-        if (timeline?.Speakers is { Count: > 0 } speakers) CompareSpeakers(id, conversation, speakers, report);
+        if (timeline is not null) CompareSpeakers(id, conversation, timeline.Speakers, report);
         if (timeline is not null && timeline.Change > conversation.MostChanges)
         {
             report.Doubled.Add(new(id, $"{timeline.Change} changes where {conversation.MostChanges} are explained"));
@@ -99,18 +99,29 @@ public sealed class DeliveryLedger
     }
 
     /// <summary>Aggregates add up, so an event that was applied twice shows in them even where its entry was only written over.</summary>
-    private static void CompareSpeakers(string id, Conversation conversation, IReadOnlyList<SpeakerAggregate> speakers, DeliveryReport report)
+    private void CompareSpeakers(string id, Conversation conversation, IReadOnlyList<SpeakerAggregate> speakers, DeliveryReport report)
     {
-        var expected = conversation.Expected.Values.Where(e => !e.Retracted).ToLookup(e => e.SpeakerId);
-        foreach (var speaker in speakers)
+        var expected = conversation.Expected.Where(e => e.Value is { Retracted: false, SpeakerId: not "" }).ToLookup(e => e.Value.SpeakerId);
+        var found = speakers.ToDictionary(speaker => speaker.SpeakerId);
+        foreach (var speakerId in expected.Select(said => said.Key).Union(found.Keys))
         {
-            var (utterances, ms) = (expected[speaker.SpeakerId].Count(), expected[speaker.SpeakerId].Sum(e => e.Ms));
+            var speaker = found.GetValueOrDefault(speakerId) ?? new() { SpeakerId = speakerId };
+            var (utterances, ms) = (expected[speakerId].Count(), expected[speakerId].Sum(e => e.Value.Ms));
             if ((speaker.Utterances, speaker.SpeakingMs) != (utterances, ms))
             {
-                report.Wrong.Add((new(id, speaker.SpeakerId), $"counts {speaker.Utterances} utterances of {speaker.SpeakingMs} ms instead of {utterances} of {ms} ms"));
+                report.Wrong.Add((new(id, speakerId), $"counts {speaker.Utterances} utterances of {speaker.SpeakingMs} ms instead of {utterances} of {ms} ms"));
+            }
+            else if (!SameLabels(speaker, [.. expected[speakerId].Select(e => _scores.GetValueOrDefault(new(id, e.Key))?.Label)]))
+            {
+                report.Wrong.Add((new(id, speakerId), "counts other labels"));
             }
         }
     }
+
+    /// <summary>Unless some of the scores are not known.</summary>
+    private static bool SameLabels(SpeakerAggregate speaker, string?[] labels) =>
+        labels.Contains(null)
+        || labels.CountBy(label => label!).ToHashSet().SetEquals(speaker.Labels.Where(label => label.Value != 0));
 
     /// <summary>By place on the timeline, an entry is out of order when one that was sent later comes before it.</summary>
     private static void CompareOrder(string id, Conversation conversation, Dictionary<string, TimelineEntry> seen, DeliveryReport report)
@@ -153,8 +164,8 @@ public sealed class DeliveryLedger
         public Dictionary<string, Expectation> Expected { get; } = [];
 
         /// <summary>
-        /// An upper bound: batching may merge changes of one entry into one. Without look-ahead, revisions and
-        /// retractions it is exact, so that any entry written a second time shows.
+        /// An upper bound: batching may merge changes of one entry into one. A revision or retraction changes its entry and may
+        /// change those behind it. Without them, and without look-ahead, it is exact, so that any entry written a second time shows.
         /// </summary>
         public long MostChanges { get; private set; }
 
@@ -169,11 +180,11 @@ public sealed class DeliveryLedger
                     break;
                 case UtteranceKind.Revision when known is { Retracted: false }:
                     Expected[sent.UtteranceId] = known with { Text = sent.Text, SpeakerId = sent.Speaker?.Id ?? "", Ms = (sent.EndMs - sent.StartMs) ?? 0 };
-                    MostChanges += Expected.Count;
+                    MostChanges += Expected.Count - known.Position;
                     break;
                 case UtteranceKind.Retraction when known is { Retracted: false }:
                     Expected[sent.UtteranceId] = known with { Text = null, Retracted = true };
-                    MostChanges += Expected.Count;
+                    MostChanges += Expected.Count - known.Position;
                     break;
                 default:
                     break;

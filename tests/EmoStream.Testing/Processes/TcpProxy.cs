@@ -18,6 +18,7 @@ public sealed class TcpProxy : IAsyncDisposable
     private readonly Task _accepting;
     private TaskCompletionSource _flows = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _refuses;
+    private long _disturbed;
 
     private TcpProxy(TcpListener listener)
     {
@@ -37,6 +38,9 @@ public sealed class TcpProxy : IAsyncDisposable
 
     /// <summary>How long each piece of data is on its way, in each direction. The default is no time.</summary>
     public TimeSpan Latency { get; set; }
+
+    /// <summary>How often it was in somebody's way: connections that were reset or refused, data that was held up.</summary>
+    public long Disturbed => Interlocked.Read(ref _disturbed);
 
     /// <summary>Starts to listen.</summary>
     public static TcpProxy Start(int target = 0)
@@ -81,6 +85,7 @@ public sealed class TcpProxy : IAsyncDisposable
             open = [.. _open];
         }
 
+        Interlocked.Add(ref _disturbed, open.Length);
         foreach (var socket in open)
         {
             Reset(socket);
@@ -125,7 +130,11 @@ public sealed class TcpProxy : IAsyncDisposable
 
         try
         {
-            if (!_refuses)
+            if (_refuses)
+            {
+                Interlocked.Increment(ref _disturbed);
+            }
+            else
             {
                 await server.ConnectAsync(IPAddress.Loopback, Target, _stop.Token);
                 await Task.WhenAny(PumpAsync(client, server), PumpAsync(server, client));
@@ -153,7 +162,12 @@ public sealed class TcpProxy : IAsyncDisposable
         {
             while (await from.ReceiveAsync(buffer, _stop.Token) is var count and > 0)
             {
-                if (Latency > TimeSpan.Zero) await Task.Delay(Latency, TimeProvider.System, _stop.Token);
+                if (Latency > TimeSpan.Zero)
+                {
+                    Interlocked.Increment(ref _disturbed);
+                    await Task.Delay(Latency, TimeProvider.System, _stop.Token);
+                }
+
                 await FlowsAsync();
                 for (var sent = 0; sent < count;) sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), _stop.Token);
             }
@@ -168,6 +182,7 @@ public sealed class TcpProxy : IAsyncDisposable
     {
         lock (_lock)
         {
+            if (!_flows.Task.IsCompleted) Interlocked.Increment(ref _disturbed);
             return _flows.Task;
         }
     }

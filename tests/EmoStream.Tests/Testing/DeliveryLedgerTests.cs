@@ -119,6 +119,44 @@ public sealed class DeliveryLedgerTests
         Assert.Single(ledger.Compare([timeline with { Speakers = [new() { SpeakerId = "s1", Utterances = 2, SpeakingMs = 700 }] }]).Wrong);
     }
 
+    [Fact]
+    public void Compare_SpeakerMissing_IsWrong()
+    {
+        var ledger = new DeliveryLedger();
+        ledger.Sent(Event("u1", UtteranceKind.Utterance) with { Speaker = new("s1") });
+        ledger.Sent(Event("u2", UtteranceKind.Utterance) with { Speaker = new("s2") });
+        var timeline = Timeline(Entry("u1", 0), Entry("u2", 1));
+
+        Assert.Equal([new("c", "s1"), new("c", "s2")], ledger.Compare([timeline]).Wrong.Select(wrong => wrong.Item1));
+        Assert.Equal([new("c", "s2")], ledger.Compare([timeline with { Speakers = [new() { SpeakerId = "s1", Utterances = 1 }] }]).Wrong.Select(wrong => wrong.Item1));
+    }
+
+    [Fact]
+    public void Compare_SpeakerCountsOtherLabels_IsWrong()
+    {
+        var ledger = new DeliveryLedger();
+        ledger.Sent(Event("u1", UtteranceKind.Utterance) with { Speaker = new("s1") });
+        ledger.Sent(Event("u2", UtteranceKind.Utterance) with { Speaker = new("s1") });
+        ledger.Expect([Entry("u1", 0), Entry("u2", 1) with { Label = "anger" }]);
+        var timeline = Timeline(Entry("u1", 0), Entry("u2", 1) with { Label = "anger" });
+
+        ledger.Compare([With(new() { ["joy"] = 1, ["anger"] = 1, ["fear"] = 0 })]).AssertClean();
+        Assert.Single(ledger.Compare([With(new() { ["joy"] = 2 })]).Wrong);
+        Assert.Single(ledger.Compare([With(new() { ["joy"] = 1, ["anger"] = 2 })]).Wrong);
+
+        ConversationTimeline With(Dictionary<string, int> labels) => timeline with { Speakers = [new() { SpeakerId = "s1", Utterances = 2, Labels = labels }] };
+    }
+
+    [Fact]
+    public void Compare_RevisionOfTheLastEntry_ExplainsNoChangeOfAnEarlierOne()
+    {
+        var ledger = Ledger("u1", "u2", "u3");
+        ledger.Sent(Event("u3", UtteranceKind.Revision));
+
+        ledger.Compare([Timeline(Entry("u1", 0), Entry("u2", 1), Entry("u3", 2, change: 4))]).AssertClean();
+        Assert.Single(ledger.Compare([Timeline(Entry("u1", 0), Entry("u2", 1, change: 4), Entry("u3", 2, change: 5))]).Doubled);
+    }
+
     private static DeliveryLedger Ledger(params string[] utterances)
     {
         var ledger = new DeliveryLedger();
