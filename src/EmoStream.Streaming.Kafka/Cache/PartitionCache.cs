@@ -154,10 +154,9 @@ internal sealed partial class PartitionCache(KafkaStreamContext context, int par
     public QueueCacheCursorResult<IQueueCacheCursor> TryGetCacheCursorAtPosition(
         StreamId streamId, StreamSubscriptionStartPosition startPosition) => TryGetCacheCursor(streamId, null);
 
-    /// <summary>The agent has stopped; see <see cref="StreamQueue.SettleClosed"/>. What is being parked is left to the next owner.</summary>
+    /// <summary>The agent has stopped; see <see cref="StreamQueue.SettleClosed"/>.</summary>
     public void SettleClosed()
     {
-        Parking.Stop();
         foreach (var queue in _streams.Values)
         {
             queue.SettleClosed();

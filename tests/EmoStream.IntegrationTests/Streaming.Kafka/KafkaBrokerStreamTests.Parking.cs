@@ -73,17 +73,33 @@ public sealed partial class KafkaBrokerStreamTests
     [Fact]
     public async Task Parking_SiloStopsMeanwhile_EveryLetterIsCommitted()
     {
-        const int events = 4_000;
+        const int events = 200;
         var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
-        using var letters = new CounterProbe("emostream.kafka.records.dead_lettered");
-        using var producer = Producer(servers);
-        await using (await HostAsync(servers, topic, new Probe { Before = Refuse("ill", "0") }, RetryFast, letters))
+        await (await kafka.BrokerAsync()).CreateTopicAsync(topic + ".dlq", 1);
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var probe = new Probe
         {
-            await SendAsync(producer, topic, 0, events);
+            Before = async (_, _) =>
+            {
+                await all.Task;
+                throw new InvalidOperationException("refused");
+            },
+        };
+        using var letters = new CounterProbe("emostream.kafka.records.dead_lettered");
+        using var read = new CounterProbe("emostream.kafka.records.read", and: letters);
+        using var producer = Producer(servers);
+        await using (await HostAsync(servers, topic, probe, RetryFast, read))
+        {
+            for (var i = 0; i < events; i++)
+            {
+                Send(producer, topic, "ill", $"{i}");
+            }
+            await read.AtLeast(events);
+            all.SetResult();
             await letters.AtLeast(1);
         }
 
-        // Which letters of a stop without an end come twice is for the next owner; of an orderly one, none.
+        // What is a letter and not committed would be one again.
         using var written = new KafkaProgress(servers, "unused", topic + ".dlq", 1);
         await CommittedAsync(servers, topic, 0, (await written.ReadAsync()).Produced);
     }
