@@ -7,9 +7,9 @@ namespace EmoStream.Silo.Hosting;
 /// </summary>
 internal sealed class YoungCollections(TimeProvider time) : BackgroundService
 {
-    private const long Portion = 4 << 20;
-    // Of what is allocated between two ticks: 20 MB a second.
-    private const long Busy = 2 << 20;
+    private static readonly long Portion = (2L << 20) * Environment.ProcessorCount;
+    // Of what is allocated between two ticks: 10 MB a second for each core.
+    private static readonly long Busy = (1L << 20) * Environment.ProcessorCount;
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Whether it is time to collect.</summary>

@@ -61,8 +61,9 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
                 await WriteUntilDoneAsync(batch).ConfigureAwait(false);
             }
         }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        catch (Exception) when (_stop.IsCancellationRequested)
         {
+            // What is not written is not done.
         }
     }
 

@@ -21,7 +21,8 @@ public abstract class KafkaPositionStore
     /// <param name="source">The partition, as <see cref="KafkaSequenceToken.Source"/>.</param>
     /// <param name="held">
     /// The last claim of a reader that holds the partition and takes its position anew; null when it takes the partition over.
-    /// Its owner must not take back what a later one has claimed since (a higher epoch).
+    /// It must not take back what a later owner has claimed since (a higher epoch); a claim of its own, of which it did not get
+    /// the answer, is no other owner's.
     /// </param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Where to read on; null: a later owner has claimed the partition, nothing has changed.</returns>

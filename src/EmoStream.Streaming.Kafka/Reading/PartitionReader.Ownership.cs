@@ -40,7 +40,7 @@ internal sealed partial class PartitionReader
         }
         context.Metrics.HandedOver(partition, kind);
         holders.Held.Add(context.Name, partition, this);
-        _holds = true;
+        (_holds, _superseded) = (true, false);
     }
 
     private void LetGo()

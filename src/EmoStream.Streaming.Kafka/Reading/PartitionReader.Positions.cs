@@ -11,6 +11,7 @@ internal sealed partial class PartitionReader
     private const string Undurable = "what lies between is not durable any longer, or another owner had the partition";
 
     private KafkaPosition? _claimed;
+    private string? _claimedSource;
     private IChangeToken? _lost;
     private bool _anew;
     private Task<KafkaAdvance>? _advancing;
@@ -31,9 +32,11 @@ internal sealed partial class PartitionReader
         _advancing = null;
         // Before the claim: what is lost after it must be noticed.
         _lost = positions.Lost;
-        var claimed = positions.ClaimAsync(Source(topicId), _claimed, _stop.Token).AsTask().GetAwaiter().GetResult();
+        var source = Source(topicId);
+        var held = _claimedSource == source ? _claimed : null;
+        var claimed = positions.ClaimAsync(source, held, _stop.Token).AsTask().GetAwaiter().GetResult();
         _anew |= _claimed?.Fence != claimed?.Fence;
-        _claimed = claimed ?? throw new SupersededException();
+        (_claimed, _claimedSource) = (claimed ?? throw new SupersededException(), source);
     }
 
     /// <summary>Starts, or starts again, at a position; what is not done of what was read before comes again from there.</summary>

@@ -132,6 +132,7 @@ internal sealed partial class PartitionReader(
                     LogSuperseded(partition);
                     context.Metrics.HandedOver(partition, "fenced");
                     (_superseded, _claimed) = (true, null);
+                    Volatile.Write(ref _high, -1);
                     parking?.LoadAgain();
                     LetGo();
                     Pause();
@@ -152,8 +153,15 @@ internal sealed partial class PartitionReader(
         }
         finally
         {
+            if (!_holds)
+            {
+                // The partition is somebody else's already: what is not written of what was parked here must not be any longer.
+                parking?.Stop();
+            }
             _readingEnded.TrySetResult();
             output.TryComplete();
+            // As at the end of Read, where the stop found the reader elsewhere: the partition is not free before all is written.
+            _close.Token.WaitHandle.WaitOne();
             LetGo();
             _ended.TrySetResult();
             LeaveRewinds();

@@ -86,6 +86,7 @@ internal sealed record Rebalance(int Silo, int Events) : Fault($"silo {Silo}", "
 {
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
+        await world.AliveAsync(World.SiloCount);
         await Eventually.TrueAsync(_ => world.HasTakenPartitionsAsync(World.SiloCount), () => "the spare silo takes partitions over");
         await world.Traffic.AfterAsync(Events).WaitAsync(cancellationToken);
         await world.StopSiloAsync(Silo);

@@ -156,6 +156,9 @@ public sealed partial class RewindTests
         /// <summary>Notes of owners before it.</summary>
         public int Refusals { get; private set; }
 
+        /// <summary>No claim is answered before it.</summary>
+        public Task Claimable { get; init; } = Task.CompletedTask;
+
         public Func<KafkaAdvance> Answer { get; set; } = () => KafkaAdvance.Noted;
 
         /// <summary>The next note is not answered before it.</summary>
@@ -188,16 +191,17 @@ public sealed partial class RewindTests
             await met.Task.WaitAsync(Eventually.Timeout, TestContext.Current.CancellationToken);
         }
 
-        public override ValueTask<KafkaPosition?> ClaimAsync(string source, KafkaPosition? held, CancellationToken cancellationToken)
+        public override async ValueTask<KafkaPosition?> ClaimAsync(string source, KafkaPosition? held, CancellationToken cancellationToken)
         {
+            await Claimable;
             lock (_lock)
             {
                 if (held?.Epoch < Claims)
                 {
                     Denials++;
-                    return new((KafkaPosition?)null);
+                    return null;
                 }
-                return new(new KafkaPosition($"life {_life}", ++Claims, Offset, IsSure));
+                return new KafkaPosition($"life {_life}", ++Claims, Offset, IsSure);
             }
         }
 

@@ -114,6 +114,21 @@ public sealed partial class RewindTests(KafkaFixture kafka)
     }
 
     [Fact]
+    public async Task Lag_PositionIsNotKnownYet_NothingIsSaid()
+    {
+        var claimable = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var run = await RunAsync(new Positions { Offset = 0, Claimable = claimable.Task }, records: 3);
+        run.Start();
+
+        run.Meters.Observe("kafka_consumergroup_lag");
+        Assert.Equal((0, 0, 1), (run.Meters.CountOf("kafka_consumergroup_lag"), run.Meters.CountOf("emostream.kafka.lag"), run.Meters.CountOf("emostream.kafka.cache.records")));
+
+        claimable.SetResult();
+        await run.TakeAsync(3);
+        Assert.Equal(3, run.Meters.Observe("kafka_consumergroup_lag"));
+    }
+
+    [Fact]
     public async Task Stop_WatermarkNotedYet_NotedAndCommitted()
     {
         var positions = new Positions { Offset = 0 };

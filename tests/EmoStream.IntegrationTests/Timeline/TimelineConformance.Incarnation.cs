@@ -33,6 +33,22 @@ public abstract partial class TimelineConformance
     }
 
     [Fact]
+    public async Task Claim_AnewWithoutTheAnswerToTheLastOne_Granted()
+    {
+        var source = $"topic/{Guid.NewGuid():N}";
+        var held = await ClaimAsync(source);
+        await Client.Watermarks.ClaimAsync(source, held.Epoch); // its answer is lost
+
+        var again = await Client.Watermarks.ClaimAsync(source, held.Epoch);
+
+        Assert.NotNull(again);
+        var other = await ClaimAsync(source);
+        Assert.Null(await Client.Watermarks.ClaimAsync(source, again.Epoch));
+        Assert.Null(await Client.Watermarks.ClaimAsync(source, held.Epoch));
+        Assert.True(other.Epoch > again.Epoch);
+    }
+
+    [Fact]
     public async Task Claim_OnAnotherConnection_SameLife()
     {
         await using var other = new TimelineClient(server.ConnectionString);

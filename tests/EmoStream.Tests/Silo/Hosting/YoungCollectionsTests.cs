@@ -8,6 +8,8 @@ public sealed class YoungCollectionsTests
     [InlineData(5, 1, true)]
     [InlineData(3, 1, false)] // not worth a pause yet
     [InlineData(50, 3, false)] // busy: the runtime collects when it has to
-    public void IsDue_Megabytes_EnoughAndTimeForIt(int uncollected, int latest, bool isDue) =>
-        Assert.Equal(isDue, YoungCollections.IsDue((long)uncollected << 20, (long)latest << 20));
+    public void IsDue_MegabytesOnTwoCores_EnoughAndTimeForIt(int uncollected, int latest, bool isDue) =>
+        Assert.Equal(isDue, YoungCollections.IsDue(PerCore(uncollected), PerCore(latest)));
+
+    private static long PerCore(int megabytesOnTwo) => ((long)megabytesOnTwo << 20) / 2 * Environment.ProcessorCount;
 }
