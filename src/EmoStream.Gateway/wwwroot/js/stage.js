@@ -23,6 +23,7 @@ export class Stage {
   #zoom = null;
   #preferTime = true;
   #ownScroll = 0;
+  #scrolledExtent = "";
   #laidOut = "";
 
   constructor(store, palette, state, listener) {
@@ -94,7 +95,11 @@ export class Stage {
   listen(signal) {
     const on = (target, type, handler) => target.addEventListener(type, handler, { signal, passive: true });
     on(this.#scroller, "scroll", () => {
-      if (Math.abs(this.#scroller.scrollLeft - this.#ownScroll) > 2) {
+      const extent = this.#extent();
+      if (extent !== this.#scrolledExtent) {
+        // The browser keeps within what has become narrower: nobody has scrolled.
+        this.#scrolledExtent = extent;
+      } else if (Math.abs(this.#scroller.scrollLeft - this.#ownScroll) > 2) {
         const end = this.#scroller.scrollWidth - this.#scroller.clientWidth;
         this.#listener.scrolled(this.#scroller.scrollLeft >= end - 4);
       }
@@ -117,6 +122,11 @@ export class Stage {
   #scrollTo(left) {
     this.#scroller.scrollLeft = left;
     this.#ownScroll = this.#scroller.scrollLeft;
+    this.#scrolledExtent = this.#extent();
+  }
+
+  #extent() {
+    return `${this.#scroller.scrollWidth}|${this.#scroller.clientWidth}`;
   }
 
   #cursor(rect, id, geometry) {

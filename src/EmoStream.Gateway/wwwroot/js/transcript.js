@@ -14,6 +14,7 @@ export class Transcript {
   #state;
   #observer;
   #ownScroll = 0;
+  #scrolledExtent = "";
 
   constructor(store, palette, state, listener, signal) {
     this.#store = store;
@@ -29,7 +30,12 @@ export class Transcript {
     on("pointerleave", () => listener.hover(null));
     on("click", (event) => listener.select(id(event)));
     on("scroll", () => {
-      if (Math.abs(this.#root.scrollTop - this.#ownScroll) > 2) listener.scrolled(this.#atEnd());
+      const extent = this.#extent();
+      if (extent !== this.#scrolledExtent) {
+        // The browser moves what is in view when blocks change their height: nobody has scrolled.
+        this.#scrolledExtent = extent;
+        if (this.#state.following) this.#toEnd();
+      } else if (Math.abs(this.#root.scrollTop - this.#ownScroll) > 2) listener.scrolled(this.#atEnd());
     });
   }
 
@@ -80,6 +86,11 @@ export class Transcript {
   #scrollTo(top) {
     this.#root.scrollTop = top;
     this.#ownScroll = this.#root.scrollTop;
+    this.#scrolledExtent = this.#extent();
+  }
+
+  #extent() {
+    return `${this.#root.scrollHeight}|${this.#root.clientHeight}`;
   }
 
   #addBlock() {
