@@ -2,7 +2,7 @@ namespace EmoStream.Silo.Hosting;
 
 /// <summary>
 /// Has young objects collected in small portions while the silo has time for it. The longer they pile up, the longer everybody
-/// waits for the one pause: at 500 utterances a second on two cores 115 ms every ten seconds, or 20 ms three times a second.
+/// waits for the one pause: at 500 utterances a second on two cores 115 ms every nine seconds, or 20 ms twice a second.
 /// Under load the larger budget of the runtime (Runtime.props) decides, which costs less in all.
 /// </summary>
 internal sealed class YoungCollections(TimeProvider time) : BackgroundService

@@ -33,6 +33,7 @@ internal sealed partial class PartitionReader
         // Before the claim: what is lost after it must be noticed.
         _lost = positions.Lost;
         var source = Source(topicId);
+        // Of a topic that was created anew nothing is held yet.
         var held = _claimedSource == source ? _claimed : null;
         var claimed = positions.ClaimAsync(source, held, _stop.Token).AsTask().GetAwaiter().GetResult();
         _anew |= _claimed?.Fence != claimed?.Fence;

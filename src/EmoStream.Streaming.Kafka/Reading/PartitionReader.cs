@@ -153,7 +153,7 @@ internal sealed partial class PartitionReader(
         }
         finally
         {
-            if (!_holds)
+            if (_superseded)
             {
                 // The partition is somebody else's already: what is not written of what was parked here must not be any longer.
                 parking?.Stop();

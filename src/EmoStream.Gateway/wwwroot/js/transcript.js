@@ -110,6 +110,7 @@ export class Transcript {
       if (change.isIntersecting && !block.shown) this.#show(block);
       else if (!change.isIntersecting && block.shown) this.#hide(block);
     }
+    if (this.#state.following) this.#toEnd();
   }
 
   #show(block) {
