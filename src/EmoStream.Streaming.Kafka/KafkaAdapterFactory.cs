@@ -40,7 +40,7 @@ internal sealed class KafkaAdapterFactory(KafkaStreamContext context, bool reads
     public IStreamQueueMapper GetStreamQueueMapper() =>
         _mapper ?? throw new InvalidOperationException("The partitions are known once the provider has started.");
 
-    /// <summary>Nothing is ever given up: deliveries are retried without end, so there is no failure to handle.</summary>
+    /// <summary>Orleans hands out a batch once and hears that it went well: what is tried again or given up is the stream queue's matter.</summary>
     public Task<IStreamFailureHandler> GetDeliveryFailureHandler(QueueId queueId) =>
         Task.FromResult<IStreamFailureHandler>(new NoOpStreamDeliveryFailureHandler(faultOnError: false));
 

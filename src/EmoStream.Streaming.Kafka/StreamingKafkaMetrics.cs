@@ -43,15 +43,15 @@ internal sealed class StreamingKafkaMetrics
         _rewinds = meter.CreateCounter<long>("emostream.kafka.rewinds", "{rewind}", "Times that a running reader went back.");
         _fetch = meter.CreateHistogram("emostream.kafka.fetch.duration", "s", "From a record's timestamp to its being read; two clocks.", advice: Durations);
         _ack = meter.CreateHistogram("emostream.kafka.ack.duration", "s", "From an event's being read to its being taken by every subscriber.", advice: Durations);
-        meter.CreateObservableGauge("emostream.kafka.lag.time", () => ObserveSeconds(r => r.LagSeconds), "s", "Age of the oldest record that was read and is not done.");
-        meter.CreateObservableGauge("emostream.kafka.watermark.age", () => ObserveSeconds(r => r.WatermarkAge), "s", "How long the position to commit has stood still while records lay behind it.");
+        meter.CreateObservableGauge("emostream.kafka.lag.time", () => Observe(r => r.LagSeconds), "s", "Age of the oldest record that was read and is not done.");
+        meter.CreateObservableGauge("emostream.kafka.watermark.age", () => Observe(r => r.WatermarkAge), "s", "How long the position to commit has stood still while records lay behind it.");
         // As kafka-exporter and its like name it: dashboards and autoscalers know this one.
         meter.CreateObservableGauge("kafka_consumergroup_lag", ObserveGroupLag, null, "Records in the partition behind the position to commit.");
-        meter.CreateObservableGauge("emostream.kafka.streams.parked", () => Observe(r => r.Parked), "{stream}", "Streams that are parked now.");
-        meter.CreateObservableGauge("emostream.kafka.cache.records", () => Observe(r => r.Tracker.Records), "{record}", "Records read and not done.");
-        meter.CreateObservableGauge("emostream.kafka.cache.size", () => Observe(r => r.Tracker.Bytes), "By", "Bytes of records read and not done.");
+        meter.CreateObservableGauge("emostream.kafka.streams.parked", () => Observe<long>(r => r.Parked), "{stream}", "Streams that are parked now.");
+        meter.CreateObservableGauge("emostream.kafka.cache.records", () => Observe<long>(r => r.Tracker.Records), "{record}", "Records read and not done.");
+        meter.CreateObservableGauge("emostream.kafka.cache.size", () => Observe<long>(r => r.Tracker.Bytes), "By", "Bytes of records read and not done.");
         meter.CreateObservableGauge(
-            "emostream.kafka.dead_letters.pending", () => Observe(r => r.DeadLettersPending), "{record}", "Dead letters that are not acknowledged; the offset waits for them.");
+            "emostream.kafka.dead_letters.pending", () => Observe<long>(r => r.DeadLettersPending), "{record}", "Dead letters that are not acknowledged; the offset waits for them.");
         meter.CreateObservableGauge("emostream.kafka.lag", () => Observe(r => r.Lag), "{record}", "Records in the partition behind the committed position.");
     }
 
@@ -95,7 +95,8 @@ internal sealed class StreamingKafkaMetrics
 
     public void Untrack(PartitionReader reader) => _readers.TryRemove(reader, out _);
 
-    private IEnumerable<Measurement<long>> Observe(Func<PartitionReader, long?> value)
+    private IEnumerable<Measurement<T>> Observe<T>(Func<PartitionReader, T?> value)
+        where T : struct
     {
         foreach (var (reader, _) in _readers)
         {
@@ -103,14 +104,6 @@ internal sealed class StreamingKafkaMetrics
             {
                 yield return new(known, Tag(reader.Partition));
             }
-        }
-    }
-
-    private IEnumerable<Measurement<double>> ObserveSeconds(Func<PartitionReader, double> value)
-    {
-        foreach (var (reader, _) in _readers)
-        {
-            yield return new(value(reader), Tag(reader.Partition));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -21,6 +22,19 @@ internal sealed record ParkedState(int Partition, string Since, string Last, lon
     private const byte Percent = (byte)'%';
 
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, ParkedJson.Default.ParkedState);
+
+    /// <summary>Whether an event lies before the one that was given up. Between two sources there is no order: then it does not.</summary>
+    /// <param name="source">The event's topic id and partition, <c>topicId/partition</c>.</param>
+    /// <param name="offset">Its offset there.</param>
+    public bool BeganAfter(string source, long offset)
+    {
+        var at = Since.LastIndexOf('@');
+        return at > source.Length
+            && Since[at - source.Length - 1] == ':'
+            && Since.AsSpan(at - source.Length, source.Length).SequenceEqual(source)
+            && long.TryParse(Since.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var since)
+            && offset < since;
+    }
 
     /// <summary>Null for what is not such a state.</summary>
     public static ParkedState? Of(byte[]? value)

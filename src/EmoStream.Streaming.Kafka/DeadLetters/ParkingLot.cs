@@ -36,7 +36,10 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     public static TopicPartition Topic(KafkaStreamOptions options) => new(options.ParkingTopic, 0);
 
-    /// <summary>Reads what the partition's former owners have parked; before its first record is read. Blocks.</summary>
+    /// <summary>
+    /// Reads what the partition's former owners have parked; before its first record is read, and after the position was
+    /// claimed: one that is not known to be dead may park a stream and move the position past its letters until then. Blocks.
+    /// </summary>
     public void Load(CancellationToken cancellationToken)
     {
         if (_loaded || context.Options.RetryDelays.Count == 0)
@@ -64,8 +67,12 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>Another owner has had the partition meanwhile: what it parked is read before the next record.</summary>
     public void LoadAgain() => _loaded = false;
 
-    /// <summary>Whether the record is needed as it was read. Called by the reader; an answer that is no longer true does no harm.</summary>
+    /// <summary>Whether the stream is parked. Called by the reader, too; an answer that is no longer true does no harm.</summary>
     public bool IsParked(StreamId stream) => _parked.ContainsKey(stream);
+
+    /// <summary>Whether the stream is parked, and was not yet at this place of the partition.</summary>
+    public bool IsParkedBy(StreamId stream, string source, long offset) =>
+        _parked.TryGetValue(stream, out var parked) && !parked.BeganAfter(source, offset);
 
     /// <summary>Takes everything that is not for the stream's queue.</summary>
     /// <returns>False: the event is to be delivered, or is the end of a redrive and <see cref="Continue"/> is to be called in its turn.</returns>
@@ -76,7 +83,10 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         {
             return !Accepts(item, end, parked);
         }
-        if (parked is null || DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive) == parked.Since)
+        // What lies before the event that was given up was delivered, is read again (after a loss, for one), and is no part of the parking.
+        if (parked is null
+            || parked.BeganAfter(item.Origin.Source, item.Offset)
+            || DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive) == parked.Since)
         {
             return false;
         }

@@ -19,12 +19,19 @@ internal sealed partial class PartitionReader
     /// <summary>Records between the watermark and the end of the partition; null until both are known.</summary>
     public long? Lag => Volatile.Read(ref _high) is >= 0 and var high && tracker.Watermark is { } watermark ? Math.Max(0, high - watermark) : null;
 
-    /// <summary>How old the oldest record is that was read and is not done, in seconds by its timestamp; 0 without one.</summary>
-    public double LagSeconds =>
-        tracker.OldestTimestampMs is { } oldest ? Math.Max(0, (context.Time.GetUtcNow().ToUnixTimeMilliseconds() - oldest) / 1000.0) : 0;
+    /// <summary>How old the oldest record is that was read and is not done, in seconds by its timestamp; 0 without one, null as <see cref="Lag"/>.</summary>
+    public double? LagSeconds =>
+        Lag is null ? null
+        : tracker.OldestTimestampMs is { } oldest ? Math.Max(0, (context.Time.GetUtcNow().ToUnixTimeMilliseconds() - oldest) / 1000.0)
+        : 0;
 
-    /// <summary>For how many seconds the watermark has stood still while there was something behind it.</summary>
-    public double WatermarkAge => Lag is null or 0 ? 0 : context.Time.GetElapsedTime(Volatile.Read(ref _movedAt)).TotalSeconds;
+    /// <summary>For how many seconds the watermark has stood still while there was something behind it; null as <see cref="Lag"/>.</summary>
+    public double? WatermarkAge => Lag switch
+    {
+        null => null,
+        0 => 0,
+        _ => context.Time.GetElapsedTime(Volatile.Read(ref _movedAt)).TotalSeconds,
+    };
 
     private void StartLag(IConsumer<byte[]?, byte[]?> consumer, Offset high)
     {

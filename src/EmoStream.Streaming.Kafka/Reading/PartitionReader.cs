@@ -178,9 +178,9 @@ internal sealed partial class PartitionReader(
     private void Read()
     {
         Hold();
-        parking?.Load(_stop.Token);
         using var consumer = Build();
         Position(consumer);
+        parking?.Load(_stop.Token);
         _pause = FirstPause;
         while (!_stop.IsCancellationRequested)
         {

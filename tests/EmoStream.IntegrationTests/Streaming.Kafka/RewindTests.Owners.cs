@@ -81,6 +81,30 @@ public sealed partial class RewindTests
         Assert.Equal(2, positions.Claims);
     }
 
+    [Fact, Trait(Conformance.List, Conformance.Ownership)]
+    public async Task Parked_ByTheFormerOwnerWhileTheNextOneClaims_IsParkedForTheNextOne()
+    {
+        await using var silo = await SiloAsync();
+        var positions = new Positions { Offset = 0 };
+        await using var first = await RunAsync(positions, records: 6, Impatient, holders: silo.Services.GetRequiredService<PartitionHolders>());
+        first.Start();
+        await first.TakeAsync(6);
+        var claimable = new TaskCompletionSource();
+        positions.Claimable = claimable.Task;
+        await using var second = first.Rival();
+        second.Start();
+        await Eventually.TrueAsync(() => positions.Asked == 2, () => "the second one claims");
+
+        // The first one gives event 3 up, and has said so before its position passes that.
+        await first.ParkAsync(StreamId.Create(ProbeAdapter.Namespace, "s"), 3);
+        first.Complete(0, 1, 2, 3);
+        await positions.Until(4);
+        claimable.SetResult();
+
+        Assert.Equal([4L, 5], await second.TakeAsync(2));
+        Assert.True(second.Parking.IsParked(StreamId.Create(ProbeAdapter.Namespace, "s")), "an event behind the one that was given up is delivered");
+    }
+
     private static void Impatient(EmoStream.Streaming.Kafka.KafkaStreamOptions options) =>
         (options.HandoverTimeout, options.TopicCheckInterval) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(10));
 

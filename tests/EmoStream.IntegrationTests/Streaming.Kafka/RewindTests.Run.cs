@@ -46,13 +46,16 @@ public sealed partial class RewindTests
                 Holders = holders,
             };
             _tracker = new OffsetTracker(options.CacheRecords, options.CacheBytes);
-            _reader = new PartitionReader(_context, 0, _tracker, _channel.Writer);
+            Parking = new ParkingLot(_context, 0, _tracker);
+            _reader = new PartitionReader(_context, 0, _tracker, _channel.Writer, Parking);
         }
 
         /// <summary>Of the event that was taken last.</summary>
         public Origin Origin { get; private set; } = null!;
 
         public MeterProbe Meters { get; }
+
+        public ParkingLot Parking { get; }
 
         /// <summary>The reader's thread is at its end, or about to be.</summary>
         public bool IsEnded => _channel.Reader.Completion.IsCompleted;
@@ -89,6 +92,13 @@ public sealed partial class RewindTests
                 _tracker.Complete(_taken[offset]);
             }
         }
+
+        /// <summary>As another owner does that gives up an event of the stream.</summary>
+        public Task ParkAsync(StreamId stream, long offset) =>
+            _context.DeadLetters.WriteStateAsync(
+                stream,
+                new ParkedState(0, $"{_options.GroupId}:{Origin.Source}@{offset}", $"{Origin.Source}@{offset}", 0),
+                TestContext.Current.CancellationToken);
 
         public Task CommitAsync(long offset) => Task.Run(() =>
         {
@@ -157,7 +167,10 @@ public sealed partial class RewindTests
         public int Refusals { get; private set; }
 
         /// <summary>No claim is answered before it.</summary>
-        public Task Claimable { get; init; } = Task.CompletedTask;
+        public Task Claimable { get; set; } = Task.CompletedTask;
+
+        /// <summary>Claims, answered or not.</summary>
+        public int Asked { get; private set; }
 
         public Func<KafkaAdvance> Answer { get; set; } = () => KafkaAdvance.Noted;
 
@@ -193,6 +206,10 @@ public sealed partial class RewindTests
 
         public override async ValueTask<KafkaPosition?> ClaimAsync(string source, KafkaPosition? held, CancellationToken cancellationToken)
         {
+            lock (_lock)
+            {
+                Asked++;
+            }
             await Claimable;
             lock (_lock)
             {

@@ -262,6 +262,7 @@ public sealed partial class RewindTests(KafkaFixture kafka)
             BootstrapServers = broker.BootstrapServers,
             Topic = topic,
             DeadLetterTopic = topic + ".dlq",
+            ParkingTopic = topic + ".parked",
             GroupId = topic,
         };
         configure?.Invoke(options);

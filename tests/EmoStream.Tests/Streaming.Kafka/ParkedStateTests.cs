@@ -21,6 +21,20 @@ public sealed class ParkedStateTests
     }
 
     [Theory]
+    [InlineData("g:q8Xw/3@1071", "q8Xw/3", 1070, true)]
+    [InlineData("g:q8Xw/3@1071", "q8Xw/3", 1071, false)]
+    [InlineData("g:q8Xw/3@1071", "q8Xw/3", 1072, false)]
+    [InlineData("a:b@c:q8Xw/3@1071", "q8Xw/3", 9, true)]
+    [InlineData("g:q8Xw/13@1071", "q8Xw/3", 9, false)]
+    [InlineData("g:q8Xw/3@1071", "8Xw/3", 9, false)]
+    [InlineData("g:q8Xw/3@1071", "zzzz/3", 9, false)]
+    [InlineData("g:q8Xw/3@", "q8Xw/3", 9, false)]
+    [InlineData("q8Xw/3@1071", "q8Xw/3", 9, false)]
+    [InlineData("", "q8Xw/3", 9, false)]
+    public void BeganAfter_OnlyWhatLiesBeforeItInTheSamePartition(string since, string source, long offset, bool before) =>
+        Assert.Equal(before, new ParkedState(3, since, "", 0).BeganAfter(source, offset));
+
+    [Theory]
     [InlineData("")]
     [InlineData("no separator")]
     [InlineData("no key/")]

@@ -35,6 +35,19 @@ public sealed partial class PartitionCacheTests
     }
 
     [Fact]
+    public void Parked_ReadAgainFromBeforeTheEventGivenUp_WhatLiesBeforeItIsDelivered()
+    {
+        _next = 7;
+        _tracker.StartAt(7);
+        using var a = Parked("a");
+        _next = 5;
+        _tracker.Rewind(5);
+        Add("a", "a", "a", "a");
+        Assert.Equal([5L, 6], Next(a));
+        Assert.False(Moves(a));
+    }
+
+    [Fact]
     public void End_NothingBeforeIt_ContinuedAtOnce()
     {
         using var a = Parked("a");
