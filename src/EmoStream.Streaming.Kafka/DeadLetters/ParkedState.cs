@@ -14,7 +14,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// </summary>
 /// <param name="Partition">The partition of the event.</param>
 /// <param name="Since">The group, and the position of the event that it gave up; names this parking.</param>
-/// <param name="Last">The position of the last event that went to the dead-letter topic.</param>
+/// <param name="Last">The position of the last event, in the order of the partition, that went to the dead-letter topic.</param>
 /// <param name="AtMs">When the stream was parked, in milliseconds since 1970.</param>
 internal sealed record ParkedState(int Partition, string Since, string Last, long AtMs)
 {
@@ -26,15 +26,23 @@ internal sealed record ParkedState(int Partition, string Since, string Last, lon
     /// <summary>Whether an event lies before the one that was given up. Between two sources there is no order: then it does not.</summary>
     /// <param name="source">The event's topic id and partition, <c>topicId/partition</c>.</param>
     /// <param name="offset">Its offset there.</param>
-    public bool BeganAfter(string source, long offset)
-    {
-        var at = Since.LastIndexOf('@');
-        return at > source.Length
-            && Since[at - source.Length - 1] == ':'
-            && Since.AsSpan(at - source.Length, source.Length).SequenceEqual(source)
-            && long.TryParse(Since.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var since)
-            && offset < since;
-    }
+    public bool BeganAfter(string source, long offset) =>
+        OffsetIn(source, Since.AsSpan(Math.Max(0, Since.LastIndexOf(':') + 1))) is { } since && offset < since;
+
+    /// <summary>The state when an event has become a letter; where a later one of the source has, it stays as it is.</summary>
+    public ParkedState UpTo(string source, long offset) =>
+        OffsetIn(source, Last) is { } last && last >= offset ? this : this with { Last = PositionOf(source, offset) };
+
+    public static string PositionOf(string source, long offset) => $"{source}@{offset}";
+
+    /// <summary>Null for a position in another source.</summary>
+    private static long? OffsetIn(string source, ReadOnlySpan<char> position) =>
+        position.Length > source.Length
+        && position.StartsWith(source, StringComparison.Ordinal)
+        && position[source.Length] == '@'
+        && long.TryParse(position[(source.Length + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
+            ? offset
+            : null;
 
     /// <summary>Null for what is not such a state.</summary>
     public static ParkedState? Of(byte[]? value)

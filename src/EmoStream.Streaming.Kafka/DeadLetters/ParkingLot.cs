@@ -83,7 +83,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         {
             return !Accepts(item, end, parked);
         }
-        // What lies before the event that was given up was delivered, is read again (after a loss, for one), and is no part of the parking.
+        // What lies before the event that was given up had its turn, is read again (after a loss, for one), and is no part of the parking.
         if (parked is null
             || parked.BeganAfter(item.Origin.Source, item.Offset)
             || DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive) == parked.Since)
@@ -104,7 +104,9 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         _continuing.Remove(given.StreamId);
         var name = RetryRules.NameOf(failure);
         // The group, too: what another application of the topic sends again is not for this one's parked stream.
-        var state = new ParkedState(partition, $"{context.Options.GroupId}:{PositionOf(given)}", "", context.Time.GetUtcNow().ToUnixTimeMilliseconds());
+        // Parked already, where it lies before that event: what has become a letter since is sent again together with it.
+        var last = _parked.GetValueOrDefault(given.StreamId)?.Last ?? "";
+        var state = new ParkedState(partition, $"{context.Options.GroupId}:{PositionOf(given)}", last, context.Time.GetUtcNow().ToUnixTimeMilliseconds());
         Leave(given, state, $"given up after {attempts} attempts: {name}", Poison(attempts, name));
         for (var i = 1; i < events.Count; i++)
         {
@@ -150,15 +152,15 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         return headers;
     }
 
-    private static string PositionOf(CachedEvent item) => $"{item.Origin.Source}@{item.Offset}";
+    private static string PositionOf(CachedEvent item) => ParkedState.PositionOf(item.Origin.Source, item.Offset);
 
     private void Leave(CachedEvent item, ParkedState parked, string reason, Headers headers)
     {
-        var state = parked with { Last = PositionOf(item) };
+        var state = parked.UpTo(item.Origin.Source, item.Offset);
         _parked[item.StreamId] = state;
         headers.Add(DeadLetterHeaders.Parked, state.Since);
         headers.Add(DeadLetterHeaders.Stream, ParkedState.KeyOf(item.StreamId));
-        headers.Add(DeadLetterHeaders.Position, state.Last);
+        headers.Add(DeadLetterHeaders.Position, PositionOf(item));
         _writer.Add(new(item, state, reason, headers));
     }
 

@@ -98,7 +98,7 @@ public sealed partial class RewindTests
         // The first one gives event 3 up, and has said so before its position passes that.
         await first.ParkAsync(StreamId.Create(ProbeAdapter.Namespace, "s"), 3);
         first.Complete(0, 1, 2, 3);
-        await positions.Until(4);
+        await Eventually.TrueAsync(() => positions.Offset == 4, () => $"noted offset {positions.Offset}");
         claimable.SetResult();
 
         Assert.Equal([4L, 5], await second.TakeAsync(2));

@@ -122,10 +122,34 @@ public sealed partial class RewindTests(KafkaFixture kafka)
 
         run.Meters.Observe("kafka_consumergroup_lag");
         Assert.Equal((0, 0, 1), (run.Meters.CountOf("kafka_consumergroup_lag"), run.Meters.CountOf("emostream.kafka.lag"), run.Meters.CountOf("emostream.kafka.cache.records")));
+        Assert.Equal((0, 0), (run.Meters.CountOf("emostream.kafka.lag.time"), run.Meters.CountOf("emostream.kafka.watermark.age")));
 
         claimable.SetResult();
         await run.TakeAsync(3);
         Assert.Equal(3, run.Meters.Observe("kafka_consumergroup_lag"));
+        Assert.NotEqual(0, run.Meters.CountOf("emostream.kafka.lag.time"));
+        Assert.NotEqual(0, run.Meters.CountOf("emostream.kafka.watermark.age"));
+    }
+
+    [Fact]
+    public async Task Rewind_StreamIsParked_WhatLiesBeforeTheEventGivenUpComesAgain()
+    {
+        var positions = new Positions { Offset = 0 };
+        await using var former = await RunAsync(positions, records: 6);
+        former.Start();
+        await former.TakeAsync(6);
+        await former.ParkAsync(StreamId.Create(ProbeAdapter.Namespace, "s"), 3);
+        former.Complete(0, 1, 2, 3, 4, 5);
+        await former.StopAsync();
+        await using var run = former.Rival();
+        run.Start();
+        await Eventually.TrueAsync(() => positions.Claims == 2, () => "it reads");
+
+        Assert.Equal(0, (await run.RewindAsync(0))!.From);
+
+        Assert.Equal([0L, 1, 2], await run.TakeAsync(3));
+        run.Complete(0, 1, 2);
+        await run.CommittedAsync(6);
     }
 
     [Fact]

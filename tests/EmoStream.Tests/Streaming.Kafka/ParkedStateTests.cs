@@ -29,10 +29,16 @@ public sealed class ParkedStateTests
     [InlineData("g:q8Xw/3@1071", "8Xw/3", 9, false)]
     [InlineData("g:q8Xw/3@1071", "zzzz/3", 9, false)]
     [InlineData("g:q8Xw/3@", "q8Xw/3", 9, false)]
-    [InlineData("q8Xw/3@1071", "q8Xw/3", 9, false)]
     [InlineData("", "q8Xw/3", 9, false)]
     public void BeganAfter_OnlyWhatLiesBeforeItInTheSamePartition(string since, string source, long offset, bool before) =>
         Assert.Equal(before, new ParkedState(3, since, "", 0).BeganAfter(source, offset));
+
+    [Theory]
+    [InlineData("", "q8Xw/3@12")]
+    [InlineData("q8Xw/3@11", "q8Xw/3@12")]
+    [InlineData("q8Xw/3@13", "q8Xw/3@13")]
+    [InlineData("q8Xw/13@13", "q8Xw/3@12")]
+    public void UpTo_TheLaterOneInTheSamePartition(string last, string then) => Assert.Equal(then, new ParkedState(3, "", last, 0).UpTo("q8Xw/3", 12).Last);
 
     [Theory]
     [InlineData("")]

@@ -48,6 +48,28 @@ public sealed partial class PartitionCacheTests
     }
 
     [Fact]
+    public void Parked_WhatLiesBeforeItIsGivenUp_ParkedFromThereWithTheLettersThatItHasAlready()
+    {
+        _next = 7;
+        _tracker.StartAt(7);
+        using var a = Parked("a");
+        _next = 5;
+        _tracker.Rewind(5);
+        Add("a");
+        _next = 7;
+        Add("a");
+        for (var i = 0; i < 3; i++)
+        {
+            Refuse(a, 5);
+            _time.Advance(Long);
+        }
+        End("a", last: "t/0@5", since: "g:t/0@5");
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+        End("a", last: "t/0@7", since: "g:t/0@5");
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+    }
+
+    [Fact]
     public void End_NothingBeforeIt_ContinuedAtOnce()
     {
         using var a = Parked("a");
