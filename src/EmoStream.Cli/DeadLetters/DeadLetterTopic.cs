@@ -41,7 +41,7 @@ internal sealed class DeadLetterTopic : IDisposable
         catch (KafkaException e)
         {
             _producer.Dispose();
-            throw new InputException($"{bootstrapServers}: {e.Error.Reason}");
+            throw new InputException($"Kafka at {bootstrapServers} does not answer ({e.Error.Reason}); --kafka names another.");
         }
 
         if (!_partitions.ContainsKey(deadLetters))

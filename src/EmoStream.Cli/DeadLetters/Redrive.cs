@@ -72,7 +72,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
             var answer = await AnswerAsync(any, state, cancellationToken);
             if (answer?.Since == state.Since && answer.Last == state.Last)
             {
-                Problems.Add("a conversation was sent again, but no silo has taken it up yet; its last letter stays, to send it again");
+                Problems.Add("a conversation was sent again, but is not continued yet: no silo reads it, or one still tries (--timeout says how long to wait for it); its last letter stays, to send it again");
                 return;
             }
 

@@ -8,15 +8,16 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// That a stream is parked, as it lies in the compacted parking topic; no record, or one without value: it is not.
 /// <code>
 /// key    probe/conversation-7
-/// value  {"partition":3,"since":"billing:q8Xw/3@1071","last":"q8Xw/3@1090","atMs":1763860000000}
+/// value  {"partition":3,"since":"billing:q8Xw/3@1071","last":"q8Xw/3@1090","atMs":1763860000000,"from":"q8Xw/3@1071"}
 /// </code>
 /// Positions are <c>topicId/partition@offset</c>.
 /// </summary>
 /// <param name="Partition">The partition of the event.</param>
 /// <param name="Since">The group, and the position of the event that it gave up; names this parking.</param>
-/// <param name="Last">The position of the last event, in the order of the partition, that went to the dead-letter topic.</param>
+/// <param name="Last">The position of the last event that went to the dead-letter topic.</param>
 /// <param name="AtMs">When the stream was parked, in milliseconds since 1970.</param>
-internal sealed record ParkedState(int Partition, string Since, string Last, long AtMs)
+/// <param name="From">Where the event lay that was given up before it was sent again, and again: what lies before that is no part of the parking.</param>
+internal sealed record ParkedState(int Partition, string Since, string Last, long AtMs, string? From = null)
 {
     private const byte Separator = (byte)'/';
     private const byte Percent = (byte)'%';
@@ -27,22 +28,14 @@ internal sealed record ParkedState(int Partition, string Since, string Last, lon
     /// <param name="source">The event's topic id and partition, <c>topicId/partition</c>.</param>
     /// <param name="offset">Its offset there.</param>
     public bool BeganAfter(string source, long offset) =>
-        OffsetIn(source, Since.AsSpan(Math.Max(0, Since.LastIndexOf(':') + 1))) is { } since && offset < since;
-
-    /// <summary>The state when an event has become a letter; where a later one of the source has, it stays as it is.</summary>
-    public ParkedState UpTo(string source, long offset) =>
-        OffsetIn(source, Last) is { } last && last >= offset ? this : this with { Last = PositionOf(source, offset) };
+        From is not null
+        && From.Length > source.Length
+        && From[source.Length] == '@'
+        && From.StartsWith(source, StringComparison.Ordinal)
+        && long.TryParse(From.AsSpan(source.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var from)
+        && offset < from;
 
     public static string PositionOf(string source, long offset) => $"{source}@{offset}";
-
-    /// <summary>Null for a position in another source.</summary>
-    private static long? OffsetIn(string source, ReadOnlySpan<char> position) =>
-        position.Length > source.Length
-        && position.StartsWith(source, StringComparison.Ordinal)
-        && position[source.Length] == '@'
-        && long.TryParse(position[(source.Length + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
-            ? offset
-            : null;
 
     /// <summary>Null for what is not such a state.</summary>
     public static ParkedState? Of(byte[]? value)

@@ -24,7 +24,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     private const string Behind = "parked behind an event that was given up";
 
     private readonly ILogger _logger = context.Loggers.CreateLogger<ParkingLot>();
-    private readonly ConcurrentDictionary<StreamId, ParkedState> _parked = new();
+    private readonly ConcurrentDictionary<StreamId, Parking> _parked = new();
 
     /// <summary>Streams of which an accepted end waits in the queue; what it was accepted for.</summary>
     private readonly Dictionary<StreamId, ParkedState> _continuing = [];
@@ -32,7 +32,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     private bool _loaded;
 
     /// <summary>Streams parked by an event of this partition.</summary>
-    public int Count => _parked.Count(parked => parked.Value.Partition == partition);
+    public int Count => _parked.Count(parked => parked.Value.State.Partition == partition);
 
     public static TopicPartition Topic(KafkaStreamOptions options) => new(options.ParkingTopic, 0);
 
@@ -67,18 +67,14 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>Another owner has had the partition meanwhile: what it parked is read before the next record.</summary>
     public void LoadAgain() => _loaded = false;
 
-    /// <summary>Whether the stream is parked. Called by the reader, too; an answer that is no longer true does no harm.</summary>
+    /// <summary>Whether the record is needed as it was read. Called by the reader; an answer that is no longer true does no harm.</summary>
     public bool IsParked(StreamId stream) => _parked.ContainsKey(stream);
-
-    /// <summary>Whether the stream is parked, and was not yet at this place of the partition.</summary>
-    public bool IsParkedBy(StreamId stream, string source, long offset) =>
-        _parked.TryGetValue(stream, out var parked) && !parked.BeganAfter(source, offset);
 
     /// <summary>Takes everything that is not for the stream's queue.</summary>
     /// <returns>False: the event is to be delivered, or is the end of a redrive and <see cref="Continue"/> is to be called in its turn.</returns>
     public bool Takes(CachedEvent item)
     {
-        var parked = _parked.GetValueOrDefault(item.StreamId);
+        var parked = _parked.GetValueOrDefault(item.StreamId)?.State;
         if (item.Value is RedriveEnd end)
         {
             return !Accepts(item, end, parked);
@@ -90,7 +86,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         {
             return false;
         }
-        Leave(item, parked, Behind, []);
+        Leave(item, new(parked, item), Behind, []);
         return true;
     }
 
@@ -104,20 +100,28 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         _continuing.Remove(given.StreamId);
         var name = RetryRules.NameOf(failure);
         // The group, too: what another application of the topic sends again is not for this one's parked stream.
-        // Parked already, where it lies before that event: what has become a letter since is sent again together with it.
-        var last = _parked.GetValueOrDefault(given.StreamId)?.Last ?? "";
-        var state = new ParkedState(partition, $"{context.Options.GroupId}:{PositionOf(given)}", last, context.Time.GetUtcNow().ToUnixTimeMilliseconds());
-        Leave(given, state, $"given up after {attempts} attempts: {name}", Poison(attempts, name));
-        for (var i = 1; i < events.Count; i++)
+        var state = new ParkedState(
+            partition,
+            $"{context.Options.GroupId}:{PositionOf(given)}",
+            "",
+            context.Time.GetUtcNow().ToUnixTimeMilliseconds(),
+            From: DeadLetterHeaders.Text(given.Record?.Message.Headers, DeadLetterHeaders.RedriveOrigin) ?? PositionOf(given));
+        foreach (var end in events.Where(e => e.Value is RedriveEnd))
         {
-            if (events[i].Value is RedriveEnd)
+            tracker.Complete(end); // of the parking before this one
+        }
+        var letters = events.Where(e => e.Value is not RedriveEnd).ToList();
+        var former = _parked.GetValueOrDefault(given.StreamId);
+        for (var i = 0; i < letters.Count; i++)
+        {
+            var parking = new Parking(state, letters[i]);
+            // Parked already: what lies behind all of these and has become a letter is sent again behind them. Only the last one may
+            // say so: who reads a state finds every letter up to the one that it names.
+            if (i == letters.Count - 1 && former?.IsBehind(letters[i]) == true)
             {
-                tracker.Complete(events[i]); // of the parking before this one
+                parking = former with { State = state with { Last = former.State.Last } };
             }
-            else
-            {
-                Leave(events[i], state, Behind, []);
-            }
+            Leave(letters[i], parking, i > 0 ? Behind : $"given up after {attempts} attempts: {name}", i > 0 ? [] : Poison(attempts, name));
         }
         context.Metrics.Parked(partition);
         LogParked(partition, given.Offset, attempts, name);
@@ -154,10 +158,10 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     private static string PositionOf(CachedEvent item) => ParkedState.PositionOf(item.Origin.Source, item.Offset);
 
-    private void Leave(CachedEvent item, ParkedState parked, string reason, Headers headers)
+    private void Leave(CachedEvent item, Parking parking, string reason, Headers headers)
     {
-        var state = parked.UpTo(item.Origin.Source, item.Offset);
-        _parked[item.StreamId] = state;
+        var state = parking.State;
+        _parked[item.StreamId] = parking;
         headers.Add(DeadLetterHeaders.Parked, state.Since);
         headers.Add(DeadLetterHeaders.Stream, ParkedState.KeyOf(item.StreamId));
         headers.Add(DeadLetterHeaders.Position, PositionOf(item));
@@ -188,7 +192,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         {
             if (ParkedState.Of(record.Message.Value) is { } state)
             {
-                _parked[stream] = state;
+                _parked[stream] = new(state, null, -1);
             }
             else
             {
@@ -206,4 +210,19 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     [LoggerMessage(LogLevel.Warning, "Partition {Partition}: {Count} streams are parked.")]
     private partial void LogLoaded(int partition, int count);
+
+    /// <summary>A parked stream.</summary>
+    /// <param name="State">As it is, or will be, in the parking topic.</param>
+    /// <param name="Origin">In which pass over the partition its last letter was read; null: a former owner's.</param>
+    /// <param name="Offset">Where that lies.</param>
+    private sealed record Parking(ParkedState State, Origin? Origin, long Offset)
+    {
+        public Parking(ParkedState state, CachedEvent letter)
+            : this(state with { Last = PositionOf(letter) }, letter.Origin, letter.Offset)
+        {
+        }
+
+        /// <summary>Whether the last letter lies behind an event of the same pass: whatever is between was read, too.</summary>
+        public bool IsBehind(CachedEvent item) => Origin == item.Origin && Offset > item.Offset;
+    }
 }

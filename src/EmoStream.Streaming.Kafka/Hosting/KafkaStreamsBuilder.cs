@@ -76,16 +76,17 @@ public sealed class KafkaStreamsBuilder
                         options.RetryDelays.Add(delay);
                     }
                 }
-                if (options.GroupId.Length == 0)
+                // Null is what an application's own setting is that nobody made; the topic's then fails the validation.
+                if (string.IsNullOrEmpty(options.GroupId))
                 {
                     options.GroupId = cluster.Value.ServiceId;
                 }
                 // Of each group its own: what one application cannot take is none of the others' business.
-                if (options.DeadLetterTopic.Length == 0 && options.Topic.Length > 0)
+                if (string.IsNullOrEmpty(options.DeadLetterTopic) && !string.IsNullOrEmpty(options.Topic))
                 {
                     options.DeadLetterTopic = $"{options.Topic}.{options.GroupId}.dlq";
                 }
-                if (options.ParkingTopic.Length == 0 && options.Topic.Length > 0)
+                if (string.IsNullOrEmpty(options.ParkingTopic) && !string.IsNullOrEmpty(options.Topic))
                 {
                     options.ParkingTopic = $"{options.Topic}.{options.GroupId}.parked";
                 }

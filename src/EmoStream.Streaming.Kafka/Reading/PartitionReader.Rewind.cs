@@ -98,5 +98,5 @@ internal sealed partial class PartitionReader
     /// </summary>
     private bool IsDone(long offset, in KafkaDecoded decoded) =>
         _again is { } again && offset < again.Below
-        && (decoded.Event is null || (again.Stream is { } stream && stream != decoded.StreamId) || parking?.IsParkedBy(decoded.StreamId, _origin.Source, offset) == true);
+        && (decoded.Event is null || (again.Stream is { } stream && stream != decoded.StreamId) || parking?.IsParked(decoded.StreamId) == true);
 }

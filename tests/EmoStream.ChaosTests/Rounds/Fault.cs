@@ -75,6 +75,7 @@ internal sealed record FreezeSilo(int Silo, double Seconds) : Fault($"silo {Silo
 
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
+        await Eventually.TrueAsync(_ => world.HasTakenPartitionsAsync(Silo), () => "the silo has partitions");
         var silo = await world.AliveAsync(Silo);
         for (var attempt = 1; !silo.HasExited; attempt++)
         {

@@ -132,27 +132,6 @@ public sealed partial class RewindTests(KafkaFixture kafka)
     }
 
     [Fact]
-    public async Task Rewind_StreamIsParked_WhatLiesBeforeTheEventGivenUpComesAgain()
-    {
-        var positions = new Positions { Offset = 0 };
-        await using var former = await RunAsync(positions, records: 6);
-        former.Start();
-        await former.TakeAsync(6);
-        await former.ParkAsync(StreamId.Create(ProbeAdapter.Namespace, "s"), 3);
-        former.Complete(0, 1, 2, 3, 4, 5);
-        await former.StopAsync();
-        await using var run = former.Rival();
-        run.Start();
-        await Eventually.TrueAsync(() => positions.Claims == 2, () => "it reads");
-
-        Assert.Equal(0, (await run.RewindAsync(0))!.From);
-
-        Assert.Equal([0L, 1, 2], await run.TakeAsync(3));
-        run.Complete(0, 1, 2);
-        await run.CommittedAsync(6);
-    }
-
-    [Fact]
     public async Task Stop_WatermarkNotedYet_NotedAndCommitted()
     {
         var positions = new Positions { Offset = 0 };

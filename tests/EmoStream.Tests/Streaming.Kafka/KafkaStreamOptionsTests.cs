@@ -61,6 +61,16 @@ public sealed class KafkaStreamOptionsTests
     }
 
     [Fact]
+    public void Validation_SettingsThatAreNull_NamesThem()
+    {
+        var host = Build([], silo => silo.AddKafkaStreams("Kafka", streams => streams.Configure(o =>
+            o.BootstrapServers = o.Topic = o.GroupId = o.DeadLetterTopic = o.ParkingTopic = null!)));
+        var error = Assert.Throws<OptionsValidationException>(() => host.Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka"));
+        Assert.Contains($".{nameof(KafkaStreamOptions.Topic)} field is required", error.Message, StringComparison.Ordinal);
+        Assert.Contains(nameof(KafkaStreamOptions.BootstrapServers), error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Validation_GroupThatNoTopicCanBeNamedAfter_AsksForNames()
     {
         var host = Build([], silo => silo.AddKafkaStreams("Kafka", streams => streams.Configure(o =>

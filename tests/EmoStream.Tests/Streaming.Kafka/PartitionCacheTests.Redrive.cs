@@ -70,6 +70,47 @@ public sealed partial class PartitionCacheTests
     }
 
     [Fact]
+    public void Parked_RefusedWhenSentAgain_SentAgainWithWhatBecameALetterMeanwhile()
+    {
+        using var a = Parked("a");
+        SendAgain("a");
+        Add("a");
+        for (var i = 0; i < 3; i++)
+        {
+            Refuse(a, 1);
+            _time.Advance(Long);
+        }
+        End("a", last: "t/0@1", since: "g:t/0@1");
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+        End("a", last: "t/0@2", since: "g:t/0@1");
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+    }
+
+    [Fact]
+    public void Parked_RefusedWhenSentAgain_BeganWhereItLayFirst()
+    {
+        _next = 3;
+        _tracker.StartAt(3);
+        using var a = Parked("a");
+        Headers headers =
+        [
+            new Header(DeadLetterHeaders.Redrive, Encoding.UTF8.GetBytes("g:t/0@3")),
+            new Header(DeadLetterHeaders.RedriveOrigin, Encoding.UTF8.GetBytes("t/0@3")),
+        ];
+        _cache.AddToCache([Read("a", "a", new() { Message = new() { Headers = headers } })]);
+        for (var i = 0; i < 3; i++)
+        {
+            Refuse(a, 4);
+            _time.Advance(Long);
+        }
+        _next = 2;
+        _tracker.Rewind(2);
+        Add("a", "a");
+        Assert.Equal([2L], Next(a));
+        Assert.False(Moves(a));
+    }
+
+    [Fact]
     public void End_NothingBeforeIt_ContinuedAtOnce()
     {
         using var a = Parked("a");
@@ -220,7 +261,11 @@ public sealed partial class PartitionCacheTests
 
     private void SendAgain(string stream)
     {
-        Headers headers = [new Header(DeadLetterHeaders.Redrive, Encoding.UTF8.GetBytes(Since))];
+        Headers headers =
+        [
+            new Header(DeadLetterHeaders.Redrive, Encoding.UTF8.GetBytes(Since)),
+            new Header(DeadLetterHeaders.RedriveOrigin, Encoding.UTF8.GetBytes("t/0@0")),
+        ];
         _cache.AddToCache([Read(stream, stream, new() { Message = new() { Headers = headers } })]);
     }
 
