@@ -54,6 +54,9 @@ internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
     /// <summary>For the record that is sent again; null for letters that stand alone.</summary>
     public string? Origin => Text(DeadLetterHeaders.Origin);
 
+    /// <summary>The same on every letter of one event, also where one is of the record that was sent again.</summary>
+    public string Event => Origin ?? Position;
+
     /// <summary>The record's own headers.</summary>
     public IEnumerable<Header> OwnHeaders =>
         from header in Record.Message.Headers ?? []

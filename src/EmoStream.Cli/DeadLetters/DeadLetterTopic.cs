@@ -133,7 +133,7 @@ internal sealed class DeadLetterTopic : IDisposable
         if (parking is not null)
         {
             Add(headers, DeadLetterHeaders.Redrive, parking);
-            Add(headers, DeadLetterHeaders.RedriveOrigin, letter.Origin ?? letter.Position);
+            Add(headers, DeadLetterHeaders.RedriveOrigin, letter.Event);
         }
 
         return _producer.ProduceAsync(

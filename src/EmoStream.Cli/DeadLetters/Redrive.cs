@@ -100,7 +100,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
     private HashSet<DeadLetter> Kept(List<DeadLetter> letters)
     {
         var last = letters.FindLast(letter => !skipped.Contains(letter.Place)) ?? letters.LastOrDefault();
-        return [.. letters.Where(letter => letter.Position == last?.Position)];
+        return [.. letters.Where(letter => letter.Event == last?.Event)];
     }
 
     /// <summary>Sends, and settles all but those kept; false: a letter could not be sent, and nothing behind it may go.</summary>
@@ -122,7 +122,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
             }
 
             // Copies of one letter go once and are settled together.
-            var going = chunk.Where(letter => !skipped.Contains(letter.Place) && Obstacle(letter) is null).GroupBy(letter => letter.Position).ToList();
+            var going = chunk.Where(letter => !skipped.Contains(letter.Place) && Obstacle(letter) is null).GroupBy(letter => letter.Event).ToList();
             var refusals = parking is null
                 ? await Task.WhenAll(going.Select(copies => TrySendAsync(copies.First(), null)))
                 : await SendInOrderAsync(going, parking);

@@ -16,7 +16,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// <param name="Since">The group, and the position of the event that it gave up; names this parking.</param>
 /// <param name="Last">The position of the last event that went to the dead-letter topic.</param>
 /// <param name="AtMs">When the stream was parked, in milliseconds since 1970.</param>
-/// <param name="From">Where the event lay that was given up before it was sent again, and again: what lies before that is no part of the parking.</param>
+/// <param name="From">The origin of the event that was given up: where it lay before it was sent again for the first time. What lies before that is no part of the parking.</param>
 internal sealed record ParkedState(int Partition, string Since, string Last, long AtMs, string? From = null)
 {
     private const byte Separator = (byte)'/';
@@ -24,18 +24,17 @@ internal sealed record ParkedState(int Partition, string Since, string Last, lon
 
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, ParkedJson.Default.ParkedState);
 
-    /// <summary>Whether an event lies before the one that was given up. Between two sources there is no order: then it does not.</summary>
-    /// <param name="source">The event's topic id and partition, <c>topicId/partition</c>.</param>
-    /// <param name="offset">Its offset there.</param>
-    public bool BeganAfter(string source, long offset) =>
-        From is not null
-        && From.Length > source.Length
-        && From[source.Length] == '@'
-        && From.StartsWith(source, StringComparison.Ordinal)
-        && long.TryParse(From.AsSpan(source.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var from)
-        && offset < from;
+    /// <summary>Whether a position lies before the event that was given up. Between two partitions there is no order: then it does not.</summary>
+    public bool BeganAfter(string position) =>
+        Parse(From) is { } from && Parse(position) is { } other && from.Source == other.Source && other.Offset < from.Offset;
 
     public static string PositionOf(string source, long offset) => $"{source}@{offset}";
+
+    private static (string Source, long Offset)? Parse(string? position) =>
+        position?.LastIndexOf('@') is > 0 and var at
+        && long.TryParse(position.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
+            ? (position[..at], offset)
+            : null;
 
     /// <summary>Null for what is not such a state.</summary>
     public static ParkedState? Of(byte[]? value)

@@ -70,6 +70,9 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>Whether the record is needed as it was read. Called by the reader; an answer that is no longer true does no harm.</summary>
     public bool IsParked(StreamId stream) => _parked.ContainsKey(stream);
 
+    /// <summary>The streams that are parked, as of now.</summary>
+    public HashSet<StreamId> Streams => [.. _parked.Keys];
+
     /// <summary>Takes everything that is not for the stream's queue.</summary>
     /// <returns>False: the event is to be delivered, or is the end of a redrive and <see cref="Continue"/> is to be called in its turn.</returns>
     public bool Takes(CachedEvent item)
@@ -81,7 +84,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         }
         // What lies before the event that was given up had its turn, is read again (after a loss, for one), and is no part of the parking.
         if (parked is null
-            || parked.BeganAfter(item.Origin.Source, item.Offset)
+            || parked.BeganAfter(OriginOf(item))
             || DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive) == parked.Since)
         {
             return false;
@@ -105,7 +108,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
             $"{context.Options.GroupId}:{PositionOf(given)}",
             "",
             context.Time.GetUtcNow().ToUnixTimeMilliseconds(),
-            From: DeadLetterHeaders.Text(given.Record?.Message.Headers, DeadLetterHeaders.RedriveOrigin) ?? PositionOf(given));
+            From: OriginOf(given));
         foreach (var end in events.Where(e => e.Value is RedriveEnd))
         {
             tracker.Complete(end); // of the parking before this one
@@ -157,6 +160,10 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     }
 
     private static string PositionOf(CachedEvent item) => ParkedState.PositionOf(item.Origin.Source, item.Offset);
+
+    /// <summary>Where an event lay that was sent again, before it was for the first time; of any other, where it lies.</summary>
+    private static string OriginOf(CachedEvent item) =>
+        DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.RedriveOrigin) ?? PositionOf(item);
 
     private void Leave(CachedEvent item, Parking parking, string reason, Headers headers)
     {

@@ -11,7 +11,7 @@ internal sealed partial class PartitionReader
     private static readonly TimeSpan RewindTimeout = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentQueue<(RewindTarget Target, long AskedAt, TaskCompletionSource<RewindOutcome?> Done)> _rewinds = new();
-    private (StreamId? Stream, long Below)? _again;
+    private (StreamId? Stream, long Below, IReadOnlySet<StreamId> Parked)? _again;
 
     /// <summary>Has the reader's thread go back; null when it could not, and nothing has happened.</summary>
     public Task<RewindOutcome?> RewindAsync(RewindTarget target)
@@ -80,7 +80,7 @@ internal sealed partial class PartitionReader
             }
         }
         Rewind(consumer, _topicId!, from, range.High, "it was asked to");
-        _again = (target.Stream, below);
+        _again = (target.Stream, below, parking?.Streams ?? []);
         return new(from, null);
     }
 
@@ -94,9 +94,9 @@ internal sealed partial class PartitionReader
 
     /// <summary>
     /// Whether a record was done when reading went back, and is nothing that was asked for: of another stream, a letter that
-    /// the dead-letter topic has, something that its parked stream keeps from the grain anyhow.
+    /// the dead-letter topic has, something of a stream that was parked then.
     /// </summary>
     private bool IsDone(long offset, in KafkaDecoded decoded) =>
         _again is { } again && offset < again.Below
-        && (decoded.Event is null || (again.Stream is { } stream && stream != decoded.StreamId) || parking?.IsParked(decoded.StreamId) == true);
+        && (decoded.Event is null || (again.Stream is { } stream && stream != decoded.StreamId) || again.Parked.Contains(decoded.StreamId));
 }

@@ -100,6 +100,9 @@ public sealed partial class RewindTests
                 new ParkedState(0, $"{_options.GroupId}:{Origin.Source}@{offset}", $"{Origin.Source}@{offset}", 0),
                 TestContext.Current.CancellationToken);
 
+        /// <summary>As the cache does with events that were refused too often.</summary>
+        public void GiveUp(params long[] offsets) => Parking.Park([.. offsets.Select(offset => _taken[offset])], new InvalidOperationException(), 1);
+
         public Task CommitAsync(long offset) => Task.Run(() =>
         {
             using var consumer = Consumer();

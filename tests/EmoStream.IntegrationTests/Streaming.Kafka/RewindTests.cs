@@ -132,6 +132,28 @@ public sealed partial class RewindTests(KafkaFixture kafka)
     }
 
     [Fact]
+    public async Task Rewind_StreamIsParkedWhileItComesAgain_NothingBehindIsLeftOut()
+    {
+        var topic = "";
+        await using var run = await RunAsync(new Positions { Offset = 0 }, records: 6, options => (topic, options.CacheRecords) = (options.Topic, 2));
+        await (await kafka.BrokerAsync()).CreateTopicAsync(topic + ".dlq", 1);
+        await (await kafka.BrokerAsync()).CreateTopicAsync(topic + ".parked", 1);
+        run.Start();
+        for (var i = 0; i < 6; i += 2)
+        {
+            run.Complete([.. await run.TakeAsync(2)]);
+        }
+        Assert.Equal(0, (await run.RewindAsync(0))!.From);
+        Assert.Equal([0L, 1], await run.TakeAsync(2));
+
+        run.GiveUp(0, 1);
+
+        Assert.Equal([2L, 3], await run.TakeAsync(2));
+        run.Complete(2, 3);
+        Assert.Equal([4L, 5], await run.TakeAsync(2));
+    }
+
+    [Fact]
     public async Task Stop_WatermarkNotedYet_NotedAndCommitted()
     {
         var positions = new Positions { Offset = 0 };

@@ -111,6 +111,30 @@ public sealed partial class PartitionCacheTests
     }
 
     [Fact]
+    public void Parked_SecondRefusedWhenSentAgain_TheFirstIsNoLetterWhenItIsReadAgain()
+    {
+        using var a = Parked("a");
+        Add("a");
+        SendAgain("a", "t/0@0");
+        SendAgain("a", "t/0@1");
+        Refuse(a, 2, 3);
+        _time.Advance(Long);
+        Assert.Equal([2L], Next(a));
+        for (var i = 0; i < 3; i++)
+        {
+            Refuse(a, 3);
+            _time.Advance(Long);
+        }
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+        _next = 2;
+        _tracker.Rewind(2);
+        SendAgain("a", "t/0@0");
+        SendAgain("a", "t/0@1");
+        Assert.Equal([2L], Next(a));
+        Assert.False(Moves(a));
+    }
+
+    [Fact]
     public void End_NothingBeforeIt_ContinuedAtOnce()
     {
         using var a = Parked("a");
@@ -259,12 +283,12 @@ public sealed partial class PartitionCacheTests
         return cursor;
     }
 
-    private void SendAgain(string stream)
+    private void SendAgain(string stream, string origin = "t/0@0")
     {
         Headers headers =
         [
             new Header(DeadLetterHeaders.Redrive, Encoding.UTF8.GetBytes(Since)),
-            new Header(DeadLetterHeaders.RedriveOrigin, Encoding.UTF8.GetBytes("t/0@0")),
+            new Header(DeadLetterHeaders.RedriveOrigin, Encoding.UTF8.GetBytes(origin)),
         ];
         _cache.AddToCache([Read(stream, stream, new() { Message = new() { Headers = headers } })]);
     }
