@@ -67,8 +67,14 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>Another owner has had the partition meanwhile: what it parked is read before the next record.</summary>
     public void LoadAgain() => _loaded = false;
 
-    /// <summary>Whether the record is needed as it was read. Called by the reader; an answer that is no longer true does no harm.</summary>
     public bool IsParked(StreamId stream) => _parked.ContainsKey(stream);
+
+    /// <summary>
+    /// Whether the record is needed as it was read: always where it was sent again, for its origin. Called by the reader; that a
+    /// stream is parked no longer, or not yet, does no harm.
+    /// </summary>
+    public bool NeedsRecord(StreamId stream, Headers? headers) =>
+        IsParked(stream) || DeadLetterHeaders.Bytes(headers, DeadLetterHeaders.RedriveOrigin) is not null;
 
     /// <summary>The streams that are parked, as of now.</summary>
     public HashSet<StreamId> Streams => [.. _parked.Keys];

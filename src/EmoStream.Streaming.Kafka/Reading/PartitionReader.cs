@@ -255,7 +255,7 @@ internal sealed partial class PartitionReader(
                 ReadAt = context.Time.GetTimestamp(),
                 TraceParent = KafkaTracing.IsListened ? DeadLetterHeaders.Text(record.Message.Headers, KafkaTracing.Header) : null,
                 RequestContext = RequestContextHeaders.Of(record.Message.Headers),
-                Record = parking?.IsParked(decoded.StreamId) == true ? record : null,
+                Record = parking?.NeedsRecord(decoded.StreamId, record.Message.Headers) == true ? record : null,
             };
             tracker.Add(item);
             output.TryWrite(item);
