@@ -167,9 +167,16 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     private static string PositionOf(CachedEvent item) => ParkedState.PositionOf(item.Origin.Source, item.Offset);
 
-    /// <summary>Where an event lay that was sent again, before it was for the first time; of any other, where it lies.</summary>
-    private static string OriginOf(CachedEvent item) =>
-        DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.RedriveOrigin) ?? PositionOf(item);
+    /// <summary>
+    /// Where an event lay that was sent again, before it was for the first time; of any other, where it lies. What another group
+    /// sends again is a new record for this one.
+    /// </summary>
+    private string OriginOf(CachedEvent item)
+    {
+        var headers = item.Record?.Message.Headers;
+        var isOurs = DeadLetterHeaders.Text(headers, DeadLetterHeaders.Redrive)?.StartsWith($"{context.Options.GroupId}:", StringComparison.Ordinal) == true;
+        return (isOurs ? DeadLetterHeaders.Text(headers, DeadLetterHeaders.RedriveOrigin) : null) ?? PositionOf(item);
+    }
 
     private void Leave(CachedEvent item, Parking parking, string reason, Headers headers)
     {

@@ -111,6 +111,16 @@ public sealed partial class PartitionCacheTests
     }
 
     [Fact]
+    public void Parked_AnotherGroupSendsAgainWhatLiesBefore_IsALetterLikeAnyNewRecord()
+    {
+        _next = 3;
+        _tracker.StartAt(3);
+        using var a = Parked("a");
+        SendAgain("a", "t/0@1", since: "other:t/0@1");
+        Assert.False(Moves(a));
+    }
+
+    [Fact]
     public void Parked_SecondRefusedWhenSentAgain_TheFirstIsNoLetterWhenItIsReadAgain()
     {
         using var a = Parked("a");
@@ -283,11 +293,11 @@ public sealed partial class PartitionCacheTests
         return cursor;
     }
 
-    private void SendAgain(string stream, string origin = "t/0@0")
+    private void SendAgain(string stream, string origin = "t/0@0", string since = Since)
     {
         Headers headers =
         [
-            new Header(DeadLetterHeaders.Redrive, Encoding.UTF8.GetBytes(Since)),
+            new Header(DeadLetterHeaders.Redrive, Encoding.UTF8.GetBytes(since)),
             new Header(DeadLetterHeaders.RedriveOrigin, Encoding.UTF8.GetBytes(origin)),
         ];
         _cache.AddToCache([Read(stream, stream, new() { Message = new() { Headers = headers } })]);
