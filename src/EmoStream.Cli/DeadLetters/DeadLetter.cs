@@ -1,6 +1,7 @@
 using System.Globalization;
 using Confluent.Kafka;
 using EmoStream.Streaming.Kafka;
+using EmoStream.Streaming.Kafka.DeadLetters;
 
 namespace EmoStream.Cli.DeadLetters;
 
@@ -49,7 +50,7 @@ internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
         ?? string.Create(CultureInfo.InvariantCulture, $"{Topic}/{SourcePartition}@{SourceOffset}/{SourceTimestamp}");
 
     /// <summary>Sorts the letters of a stream as they were sent for the first time.</summary>
-    public long OriginOffset => Positions.Offset(Text(DeadLetterHeaders.Origin)) ?? SourceOffset;
+    public long OriginOffset => RecordPosition.Offset(Text(DeadLetterHeaders.Origin)) ?? SourceOffset;
 
     /// <summary>For the record that is sent again; null for letters that stand alone.</summary>
     public string? Origin => Text(DeadLetterHeaders.Origin);
@@ -88,21 +89,4 @@ internal readonly record struct Place(int Partition, long Offset)
     }
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Partition}:{Offset}");
-}
-
-/// <summary>Positions in a source topic, <c>topicId/partition@offset</c>.</summary>
-internal static class Positions
-{
-    public static string Source(string position) => position[..Math.Max(0, position.LastIndexOf('@'))];
-
-    public static int? Partition(string position)
-    {
-        var source = Source(position);
-        return int.TryParse(source[(source.LastIndexOf('/') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var partition) ? partition : null;
-    }
-
-    public static long? Offset(string? position) =>
-        position is not null && long.TryParse(position[(position.LastIndexOf('@') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
-            ? offset
-            : null;
 }

@@ -150,7 +150,7 @@ internal sealed class DeadLetterTopic : IDisposable
         var headers = new Headers { { DeadLetterHeaders.RedriveStream, any.Stream } };
         Add(headers, DeadLetterHeaders.Redrive, state.Since);
         Add(headers, DeadLetterHeaders.RedriveEnd, state.Last);
-        return _producer.ProduceAsync(SourceOf(any, Positions.Partition(state.Last)), new() { Key = RedriveEnd.KeyOf(state), Value = [], Headers = headers });
+        return _producer.ProduceAsync(SourceOf(any, RecordPosition.Partition(state.Last)), new() { Key = RedriveEnd.KeyOf(state), Value = [], Headers = headers });
     }
 
     /// <summary>Notes beside the letter, in its own partition, that it is done with.</summary>

@@ -200,8 +200,8 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
     /// <summary>Letters behind the one that the state names may lack a neighbour that is still being written.</summary>
     private static bool IsComplete(DeadLetter letter, ParkedState? state) =>
         state is null
-        || Positions.Source(letter.Position) != Positions.Source(state.Last)
-        || Positions.Offset(letter.Position) <= Positions.Offset(state.Last);
+        || RecordPosition.Source(letter.Position) != RecordPosition.Source(state.Last)
+        || RecordPosition.Offset(letter.Position) <= RecordPosition.Offset(state.Last);
 
     /// <summary>The first state that differs from the one given, else that one when patience ends.</summary>
     private async Task<ParkedState?> AnswerAsync(DeadLetter letter, ParkedState asked, CancellationToken cancellationToken)

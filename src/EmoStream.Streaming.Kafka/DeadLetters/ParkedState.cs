@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -26,15 +25,7 @@ internal sealed record ParkedState(int Partition, string Since, string Last, lon
 
     /// <summary>Whether a position lies before the event that was given up. Between two partitions there is no order: then it does not.</summary>
     public bool BeganAfter(string position) =>
-        Parse(From) is { } from && Parse(position) is { } other && from.Source == other.Source && other.Offset < from.Offset;
-
-    public static string PositionOf(string source, long offset) => $"{source}@{offset}";
-
-    private static (string Source, long Offset)? Parse(string? position) =>
-        position?.LastIndexOf('@') is > 0 and var at
-        && long.TryParse(position.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
-            ? (position[..at], offset)
-            : null;
+        From is not null && RecordPosition.Source(position) == RecordPosition.Source(From) && RecordPosition.Offset(position) < RecordPosition.Offset(From);
 
     /// <summary>Null for what is not such a state.</summary>
     public static ParkedState? Of(byte[]? value)

@@ -165,7 +165,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         return headers;
     }
 
-    private static string PositionOf(CachedEvent item) => ParkedState.PositionOf(item.Origin.Source, item.Offset);
+    private static string PositionOf(CachedEvent item) => RecordPosition.Of(item.Origin.Source, item.Offset);
 
     /// <summary>
     /// Where an event lay that was sent again, before it was for the first time; of any other, where it lies. What another group

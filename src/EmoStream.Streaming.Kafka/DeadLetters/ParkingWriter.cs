@@ -115,7 +115,7 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
         }
         headers.Add(
             DeadLetterHeaders.Origin,
-            DeadLetterHeaders.Text(record.Message.Headers, DeadLetterHeaders.RedriveOrigin) ?? ParkedState.PositionOf(e.Item.Origin.Source, e.Item.Offset));
+            DeadLetterHeaders.Text(record.Message.Headers, DeadLetterHeaders.RedriveOrigin) ?? RecordPosition.Of(e.Item.Origin.Source, e.Item.Offset));
         if (record.Message.Value is null)
         {
             headers.Add(DeadLetterHeaders.Truncated, "true");

@@ -30,7 +30,7 @@ public sealed class ParkedStateTests
     [InlineData("", 9, false)]
     [InlineData(null, 9, false)]
     public void BeganAfter_OnlyWhatLiesBeforeItInTheSamePartition(string? from, long offset, bool before) =>
-        Assert.Equal(before, new ParkedState(3, "", "", 0, from).BeganAfter(ParkedState.PositionOf("q8Xw/3", offset)));
+        Assert.Equal(before, new ParkedState(3, "", "", 0, from).BeganAfter(RecordPosition.Of("q8Xw/3", offset)));
 
     [Theory]
     [InlineData("")]

@@ -58,11 +58,7 @@ public sealed partial class PartitionCacheTests
         Add("a");
         _next = 7;
         Add("a");
-        for (var i = 0; i < 3; i++)
-        {
-            Refuse(a, 5);
-            _time.Advance(Long);
-        }
+        RefuseToTheEnd(a, 5);
         End("a", last: "t/0@5", since: "g:t/0@5");
         Assert.True(_cache.Parking.IsParked(Id("a")));
         End("a", last: "t/0@7", since: "g:t/0@5");
@@ -75,11 +71,7 @@ public sealed partial class PartitionCacheTests
         using var a = Parked("a");
         SendAgain("a");
         Add("a");
-        for (var i = 0; i < 3; i++)
-        {
-            Refuse(a, 1);
-            _time.Advance(Long);
-        }
+        RefuseToTheEnd(a, 1);
         End("a", last: "t/0@1", since: "g:t/0@1");
         Assert.True(_cache.Parking.IsParked(Id("a")));
         End("a", last: "t/0@2", since: "g:t/0@1");
@@ -92,17 +84,8 @@ public sealed partial class PartitionCacheTests
         _next = 3;
         _tracker.StartAt(3);
         using var a = Parked("a");
-        Headers headers =
-        [
-            new Header(DeadLetterHeaders.Redrive, Encoding.UTF8.GetBytes("g:t/0@3")),
-            new Header(DeadLetterHeaders.RedriveOrigin, Encoding.UTF8.GetBytes("t/0@3")),
-        ];
-        _cache.AddToCache([Read("a", "a", new() { Message = new() { Headers = headers } })]);
-        for (var i = 0; i < 3; i++)
-        {
-            Refuse(a, 4);
-            _time.Advance(Long);
-        }
+        SendAgain("a", "t/0@3", since: "g:t/0@3");
+        RefuseToTheEnd(a, 4);
         _next = 2;
         _tracker.Rewind(2);
         Add("a", "a");
@@ -130,11 +113,7 @@ public sealed partial class PartitionCacheTests
         Refuse(a, 2, 3);
         _time.Advance(Long);
         Assert.Equal([2L], Next(a));
-        for (var i = 0; i < 3; i++)
-        {
-            Refuse(a, 3);
-            _time.Advance(Long);
-        }
+        RefuseToTheEnd(a, 3);
         Assert.True(_cache.Parking.IsParked(Id("a")));
         _next = 2;
         _tracker.Rewind(2);
@@ -189,11 +168,7 @@ public sealed partial class PartitionCacheTests
         SendAgain("a");
         End("a", "t/0@0");
         Add("a");
-        for (var i = 0; i < 3; i++)
-        {
-            Refuse(a, 1);
-            _time.Advance(Long);
-        }
+        RefuseToTheEnd(a, 1);
         Assert.True(_cache.Parking.IsParked(Id("a")));
         Assert.Equal(0, Continued);
         // The letter of before, the event that was refused again and the live one behind it.
@@ -283,14 +258,20 @@ public sealed partial class PartitionCacheTests
         _context.Options.GroupId = "g";
         Add(stream);
         var cursor = _cache.GetCacheCursor(Id(stream), null);
-        for (var i = 0; i < 3; i++)
-        {
-            Refuse(cursor);
-            _time.Advance(Long);
-        }
+        RefuseToTheEnd(cursor);
         Assert.True(_cache.Parking.IsParked(Id(stream)));
         Assert.Empty(Announced());
         return cursor;
+    }
+
+    /// <summary>Every attempt that the schedule has.</summary>
+    private void RefuseToTheEnd(IQueueCacheCursor cursor, params long[] offsets)
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            Refuse(cursor, offsets);
+            _time.Advance(Long);
+        }
     }
 
     private void SendAgain(string stream, string origin = "t/0@0", string since = Since)

@@ -1,0 +1,22 @@
+using System.Globalization;
+
+namespace EmoStream.Streaming.Kafka.DeadLetters;
+
+/// <summary>Where a record lies, as letters and states write it: <c>topicId/partition@offset</c>.</summary>
+internal static class RecordPosition
+{
+    public static string Of(string source, long offset) => $"{source}@{offset}";
+
+    public static string Source(string position) => position[..Math.Max(0, position.LastIndexOf('@'))];
+
+    public static int? Partition(string position)
+    {
+        var source = Source(position);
+        return int.TryParse(source[(source.LastIndexOf('/') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var partition) ? partition : null;
+    }
+
+    public static long? Offset(string? position) =>
+        position is not null && long.TryParse(position[(position.LastIndexOf('@') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
+            ? offset
+            : null;
+}
