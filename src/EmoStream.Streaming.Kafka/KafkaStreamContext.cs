@@ -69,10 +69,19 @@ internal sealed record KafkaStreamContext(
         LingerMs = 1,
     };
 
-    public static ClientConfig Common(KafkaStreamOptions options) => new(new Dictionary<string, string>(options.ClientSettings))
+    public static ClientConfig Common(KafkaStreamOptions options)
     {
-        BootstrapServers = options.BootstrapServers,
-        // librdkafka prints to standard error otherwise.
-        LogConnectionClose = false,
-    };
+        var config = new ClientConfig(new Dictionary<string, string>(options.ClientSettings))
+        {
+            BootstrapServers = options.BootstrapServers,
+            // librdkafka prints to standard error otherwise.
+            LogConnectionClose = false,
+        };
+        if (config.ReconnectBackoffMs is null)
+        {
+            // As long as Java's client waits: librdkafka's ten seconds can be longer than the broker was away.
+            config.ReconnectBackoffMaxMs ??= 1000;
+        }
+        return config;
+    }
 }

@@ -51,6 +51,18 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         {
             // The state first: every letter up to the one that it names is there when the topic is read.
             var state = topic.StateOf(any, cancellationToken);
+            if (state is { Last: "" })
+            {
+                // Just being parked, or by a silo that has died since: the next owner of the partition goes on with it.
+                state = await AnswerAsync(any, state, cancellationToken);
+            }
+
+            if (state is { Last: "" })
+            {
+                Problems.Add("a conversation is being parked, and its letters are not complete yet: no silo reads it, or the letters are not acknowledged; try again later");
+                return;
+            }
+
             var letters = topic.Read(letter => WaitsWith(letter, any), cancellationToken, read)
                 .Where(letter => WaitsWith(letter, any) && IsComplete(letter, state))
                 .OrderBy(letter => letter.OriginOffset)

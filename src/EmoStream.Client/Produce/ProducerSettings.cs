@@ -13,6 +13,12 @@ internal static class ProducerSettings
             config.Set(name, value);
         }
 
+        if (config.ReconnectBackoffMs is null)
+        {
+            // As long as Java's client waits: librdkafka's ten seconds can be longer than the broker was away.
+            config.ReconnectBackoffMaxMs ??= 1000;
+        }
+
         // Set last: exactly-once and the order of a conversation rest on these.
         config.BootstrapServers = options.BootstrapServers;
         config.EnableIdempotence = true;

@@ -101,7 +101,7 @@ internal sealed class StreamCursor(StreamQueue queue, PartitionCache cache, long
         }
         else
         {
-            queue.GiveUp(batch.Failure!, _attempts);
+            queue.GiveUp(_from, batch.Failure!, _attempts);
         }
     }
 

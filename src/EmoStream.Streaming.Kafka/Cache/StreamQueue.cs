@@ -118,12 +118,12 @@ internal sealed class StreamQueue(PartitionCache cache, StreamId streamId)
     }
 
     /// <summary>
-    /// The stream's oldest event is given up: it and all behind it leave for the dead-letter topic, in order. They are done
-    /// when that has them.
+    /// An event is given up: it and all others that wait leave for the dead-letter topic, in order. They are done when that
+    /// has them.
     /// </summary>
-    public void GiveUp(Exception failure, int attempts)
+    public void GiveUp(long position, Exception failure, int attempts)
     {
-        cache.Parking.Park(_events, failure, attempts);
+        cache.Parking.Park(_events, (int)(position - _first), failure, attempts);
         _first = End;
         _events.Clear();
     }

@@ -43,7 +43,7 @@ public static class DeadLetterHeaders
     /// <summary>The type of the exception at the last attempt. Only on events that their grain refused.</summary>
     public const string FailedWith = Prefix + "failed-with";
 
-    /// <summary>The group, and the position of the event that its stream was parked for, as <c>group:topicId/partition@offset</c>. On that event and on all that came behind it.</summary>
+    /// <summary>Names the parking of its stream: the group, the position of the event that was given up, and when, as <c>group:topicId/partition@offset#ms</c>. On that event and on all that came behind it.</summary>
     public const string Parked = Prefix + "parked";
 
     /// <summary>The stream, as <c>namespace/key</c> in its own bytes. Only with <see cref="Parked"/>.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -7,25 +8,37 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// That a stream is parked, as it lies in the compacted parking topic; no record, or one without value: it is not.
 /// <code>
 /// key    probe/conversation-7
-/// value  {"partition":3,"since":"billing:q8Xw/3@1071","last":"q8Xw/3@1090","atMs":1763860000000,"from":"q8Xw/3@1071"}
+/// value  {"partition":3,"since":"billing:q8Xw/3@1071#1763860000000","last":"q8Xw/3@1090","atMs":1763860000000,
+///         "from":"q8Xw/3@1071","attempts":4,"failedWith":"FormatException"}
 /// </code>
 /// Positions are <c>topicId/partition@offset</c>.
 /// </summary>
 /// <param name="Partition">The partition of the event.</param>
-/// <param name="Since">The group, and the position of the event that it gave up; names this parking.</param>
-/// <param name="Last">The position of the last event that went to the dead-letter topic.</param>
+/// <param name="Since">Names this parking, see <see cref="NameOf"/>.</param>
+/// <param name="Last">The position of the last event that went to the dead-letter topic: every letter up to it is there. Empty: none is yet.</param>
 /// <param name="AtMs">When the stream was parked, in milliseconds since 1970.</param>
-/// <param name="From">The origin of the event that was given up: where it lay before it was sent again for the first time. What lies before that is no part of the parking.</param>
-internal sealed record ParkedState(int Partition, string Since, string Last, long AtMs, string? From = null)
+/// <param name="From">The origin of the first event that became a letter: where it lay before it was sent again for the first time. What lies before that is no part of the parking.</param>
+/// <param name="Attempts">How often the event was delivered that was given up.</param>
+/// <param name="FailedWith">The type of the exception at the last attempt.</param>
+internal sealed record ParkedState(
+    int Partition, string Since, string Last, long AtMs, string? From = null, int Attempts = 0, string FailedWith = "")
 {
     private const byte Separator = (byte)'/';
     private const byte Percent = (byte)'%';
 
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, ParkedJson.Default.ParkedState);
 
-    /// <summary>Whether a position lies before the event that was given up. Between two partitions there is no order: then it does not.</summary>
-    public bool BeganAfter(string position) =>
-        From is not null && RecordPosition.Source(position) == RecordPosition.Source(From) && RecordPosition.Offset(position) < RecordPosition.Offset(From);
+    /// <summary>
+    /// The group, because what another application of the topic sends again is not for this one's parked stream; the position of
+    /// the event that was given up; and the time, because one that is read again can be given up again.
+    /// </summary>
+    public static string NameOf(string group, string position, long atMs) => string.Create(CultureInfo.InvariantCulture, $"{group}:{position}#{atMs}");
+
+    /// <summary>Whether a position lies before the first event that became a letter. Between two partitions there is no order: then it does not.</summary>
+    public bool BeganAfter(string position) => From is not null && RecordPosition.IsBefore(position, From);
+
+    /// <summary>Whether an event that is part of the parking has its letter already: it is read again.</summary>
+    public bool Names(string position) => position == Last || RecordPosition.IsBefore(position, Last);
 
     /// <summary>Null for what is not such a state.</summary>
     public static ParkedState? Of(byte[]? value)

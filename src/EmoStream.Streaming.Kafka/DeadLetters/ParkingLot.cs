@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using Confluent.Kafka;
 using EmoStream.Streaming.Kafka.Cache;
 using EmoStream.Streaming.Kafka.Reading;
@@ -16,7 +17,8 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// What comes behind such an end waits for the grain like the records sent again; the state goes when these are done and the
 /// end with them.
 /// What is parked stands in <see cref="KafkaStreamOptions.ParkingTopic"/>, so that the next owner of the partition knows: an
-/// event is done only when its letter and the state that names it are acknowledged.
+/// event is done only when its letter and the state that names it are acknowledged. One that is read again and that the state
+/// names has its letter.
 /// </summary>
 /// <remarks>The pulling agent decides, in the order of the stream; a <see cref="ParkingWriter"/> carries it out behind it.</remarks>
 internal sealed partial class ParkingLot(KafkaStreamContext context, int partition, OffsetTracker tracker)
@@ -25,9 +27,6 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     private readonly ILogger _logger = context.Loggers.CreateLogger<ParkingLot>();
     private readonly ConcurrentDictionary<StreamId, Parking> _parked = new();
-
-    /// <summary>Streams of which an accepted end waits in the queue; what it was accepted for.</summary>
-    private readonly Dictionary<StreamId, ParkedState> _continuing = [];
     private readonly ParkingWriter _writer = new(context, partition, tracker);
     private bool _loaded;
 
@@ -67,7 +66,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>Another owner has had the partition meanwhile: what it parked is read before the next record.</summary>
     public void LoadAgain() => _loaded = false;
 
-    public bool IsParked(StreamId stream) => _parked.ContainsKey(stream);
+    public bool IsParked(StreamId stream) => _parked.GetValueOrDefault(stream) is { Ends: false };
 
     /// <summary>
     /// Whether the record is needed as it was read: always where it was sent again, for its origin. Called by the reader; that a
@@ -76,45 +75,56 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     public bool NeedsRecord(StreamId stream, Headers? headers) =>
         IsParked(stream) || DeadLetterHeaders.Bytes(headers, DeadLetterHeaders.RedriveOrigin) is not null;
 
-    /// <summary>The streams that are parked, as of now.</summary>
+    /// <summary>The streams that are parked, as of now; also those whose end still waits for its turn.</summary>
     public HashSet<StreamId> Streams => [.. _parked.Keys];
+
+    /// <summary>Reading went back: an end that was accepted and has not had its turn is read again, and with it what was sent again before it.</summary>
+    public void GoBack()
+    {
+        foreach (var (stream, parking) in _parked)
+        {
+            _parked[stream] = parking with { Ends = false };
+        }
+    }
 
     /// <summary>Takes everything that is not for the stream's queue.</summary>
     /// <returns>False: the event is to be delivered, or is the end of a redrive and <see cref="Continue"/> is to be called in its turn.</returns>
     public bool Takes(CachedEvent item)
     {
-        var parked = _parked.GetValueOrDefault(item.StreamId)?.State;
+        var parking = _parked.GetValueOrDefault(item.StreamId) is { Ends: false } parked ? parked : null;
         if (item.Value is RedriveEnd end)
         {
-            return !Accepts(item, end, parked);
+            return !Accepts(item, end, parking);
         }
-        // What lies before the event that was given up had its turn, is read again (after a loss, for one), and is no part of the parking.
-        if (parked is null
-            || parked.BeganAfter(OriginOf(item))
-            || DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive) == parked.Since)
+        // What lies before the first letter had its turn, is read again (after a loss, for one), and is no part of the parking.
+        if (parking is not { State: var state }
+            || state.BeganAfter(OriginOf(item))
+            || DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive) == state.Since)
         {
             return false;
         }
-        Leave(item, new(parked, item), Behind, []);
+        if (state.Names(PositionOf(item)))
+        {
+            // In its turn: the letter may still be under way.
+            _writer.Add(new(item, state, null, null));
+            return true;
+        }
+        Leave(item, new(state, item));
         return true;
     }
 
     /// <summary>Gives an event up and parks its stream.</summary>
-    /// <param name="events">The event and all that wait behind it.</param>
+    /// <param name="events">All events of the stream that somebody has still to take.</param>
+    /// <param name="index">Which of them is given up; those before it wait for slower subscribers.</param>
     /// <param name="failure">What the last attempt ended with.</param>
     /// <param name="attempts">How many there were.</param>
-    public void Park(IReadOnlyList<CachedEvent> events, Exception failure, int attempts)
+    public void Park(IReadOnlyList<CachedEvent> events, int index, Exception failure, int attempts)
     {
-        var given = events[0];
-        _continuing.Remove(given.StreamId);
+        var given = events[index];
         var name = RetryRules.NameOf(failure);
-        // The group, too: what another application of the topic sends again is not for this one's parked stream.
+        var atMs = context.Time.GetUtcNow().ToUnixTimeMilliseconds();
         var state = new ParkedState(
-            partition,
-            $"{context.Options.GroupId}:{PositionOf(given)}",
-            "",
-            context.Time.GetUtcNow().ToUnixTimeMilliseconds(),
-            From: OriginOf(given));
+            partition, ParkedState.NameOf(context.Options.GroupId, PositionOf(given), atMs), "", atMs, OriginOf(events[0]), attempts, name);
         foreach (var end in events.Where(e => e.Value is RedriveEnd))
         {
             tracker.Complete(end); // of the parking before this one
@@ -130,7 +140,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
             {
                 parking = former with { State = state with { Last = former.State.Last } };
             }
-            Leave(letters[i], parking, i > 0 ? Behind : $"given up after {attempts} attempts: {name}", i > 0 ? [] : Poison(attempts, name));
+            Leave(letters[i], parking, begins: i == 0 && former is null);
         }
         context.Metrics.Parked(partition);
         LogParked(partition, given.Offset, attempts, name);
@@ -139,11 +149,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>An accepted end whose turn has come: all that was sent again is done. Only then is the stream parked no longer for others, too.</summary>
     public void Continue(CachedEvent item)
     {
-        if (!_continuing.Remove(item.StreamId))
-        {
-            tracker.Complete(item); // a repeat of one that was here already
-            return;
-        }
+        _parked.TryRemove(item.StreamId, out _);
         _writer.Add(new(item, null, null, null));
         LogContinued(partition, item.Offset);
     }
@@ -156,14 +162,6 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     /// <summary>What is not written yet stays undone: the partition's next owner reads it again.</summary>
     public void Stop() => _writer.Stop();
-
-    private static Headers Poison(int attempts, string name)
-    {
-        var headers = new Headers();
-        headers.Add(DeadLetterHeaders.Attempts, attempts.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        headers.Add(DeadLetterHeaders.FailedWith, name);
-        return headers;
-    }
 
     private static string PositionOf(CachedEvent item) => RecordPosition.Of(item.Origin.Source, item.Offset);
 
@@ -178,31 +176,35 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         return (isOurs ? DeadLetterHeaders.Text(headers, DeadLetterHeaders.RedriveOrigin) : null) ?? PositionOf(item);
     }
 
-    private void Leave(CachedEvent item, Parking parking, string reason, Headers headers)
+    private void Leave(CachedEvent item, Parking parking, bool begins = false)
     {
         var state = parking.State;
         _parked[item.StreamId] = parking;
+        var position = PositionOf(item);
+        var reason = Behind;
+        var headers = new Headers();
+        if (state.Since == ParkedState.NameOf(context.Options.GroupId, position, state.AtMs))
+        {
+            reason = $"given up after {state.Attempts} attempts: {state.FailedWith}";
+            headers.Add(DeadLetterHeaders.Attempts, state.Attempts.ToString(CultureInfo.InvariantCulture));
+            headers.Add(DeadLetterHeaders.FailedWith, state.FailedWith);
+        }
         headers.Add(DeadLetterHeaders.Parked, state.Since);
         headers.Add(DeadLetterHeaders.Stream, ParkedState.KeyOf(item.StreamId));
-        headers.Add(DeadLetterHeaders.Position, PositionOf(item));
-        _writer.Add(new(item, state, reason, headers));
+        headers.Add(DeadLetterHeaders.Position, position);
+        _writer.Add(new(item, state, reason, headers, begins));
     }
 
-    /// <summary>
-    /// An end that was overtaken (by a live record, by another failure, by an end before it) changes nothing. One that is read
-    /// again, because reading went back while it waited, is accepted again.
-    /// </summary>
-    private bool Accepts(CachedEvent item, RedriveEnd end, ParkedState? parked)
+    /// <summary>An end that was overtaken (by a live record, by another failure, by an end before it) changes nothing.</summary>
+    private bool Accepts(CachedEvent item, RedriveEnd end, Parking? parking)
     {
-        parked ??= _continuing.GetValueOrDefault(item.StreamId);
-        if (parked is null || parked.Since != end.Since || parked.Last != end.Last)
+        if (parking is null || parking.State.Since != end.Since || parking.State.Last != end.Last)
         {
             tracker.Complete(item);
             return false;
         }
         // At once, so that live records behind it wait in the queue and become no letters.
-        _continuing[item.StreamId] = parked;
-        _parked.TryRemove(item.StreamId, out _);
+        _parked[item.StreamId] = parking with { Ends = true };
         return true;
     }
 
@@ -235,7 +237,8 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <param name="State">As it is, or will be, in the parking topic.</param>
     /// <param name="Origin">In which pass over the partition its last letter was read; null: a former owner's.</param>
     /// <param name="Offset">Where that lies.</param>
-    private sealed record Parking(ParkedState State, Origin? Origin, long Offset)
+    /// <param name="Ends">An end was accepted and waits in the queue: what comes now waits behind it.</param>
+    private sealed record Parking(ParkedState State, Origin? Origin, long Offset, bool Ends = false)
     {
         public Parking(ParkedState state, CachedEvent letter)
             : this(state with { Last = PositionOf(letter) }, letter.Origin, letter.Offset)

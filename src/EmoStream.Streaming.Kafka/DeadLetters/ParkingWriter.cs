@@ -10,10 +10,11 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// <summary>
 /// Carries out what a <see cref="ParkingLot"/> decided, in its order, as many at once as wait:
 /// <code>
-/// 1 records    those that were not kept are read again from the topic
-/// 2 letters    acknowledged
-/// 3 states     the newest of each stream, acknowledged: it names no letter that is not there
-/// 4 done       the offsets may be committed
+/// 1 records     those that were not kept are read again from the topic
+/// 2 beginnings  that a stream is parked, acknowledged: who finds a letter of it finds a state
+/// 3 letters     acknowledged
+/// 4 states      the newest of each stream, acknowledged: it names no letter that is not there
+/// 5 done        the offsets may be committed
 /// </code>
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "A token source without a timer holds nothing.")]
@@ -90,20 +91,21 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
         // 1
         await ReadAgainAsync([.. batch.Where(e => e.Reason is not null && e.Item.Record is null).Select(e => e.Item)]).ConfigureAwait(false);
         // 2
-        await Task.WhenAll(batch.Where(e => e.Reason is not null).Select(WriteLetterAsync)).ConfigureAwait(false);
+        await WriteStatesAsync(batch.Where(e => e.Begins), state => state! with { Last = "" }).ConfigureAwait(false);
         // 3
-        var states = new Dictionary<StreamId, ParkedState?>();
-        foreach (var e in batch)
-        {
-            states[e.Item.StreamId] = e.State;
-        }
-        await Task.WhenAll(states.Select(s => context.DeadLetters.WriteStateAsync(s.Key, s.Value, _stop.Token))).ConfigureAwait(false);
+        await Task.WhenAll(batch.Where(e => e.Reason is not null).Select(WriteLetterAsync)).ConfigureAwait(false);
         // 4
+        await WriteStatesAsync(batch, state => state).ConfigureAwait(false);
+        // 5
         foreach (var e in batch)
         {
             tracker.Complete(e.Item);
         }
     }
+
+    /// <summary>The last of each stream.</summary>
+    private Task WriteStatesAsync(IEnumerable<ParkedEvent> events, Func<ParkedState?, ParkedState?> written) =>
+        Task.WhenAll(events.GroupBy(e => e.Item.StreamId).Select(e => context.DeadLetters.WriteStateAsync(e.Key, written(e.Last().State), _stop.Token)));
 
     private Task WriteLetterAsync(ParkedEvent e)
     {
@@ -171,4 +173,5 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
 /// <param name="State">The stream's state after it; null: no longer parked.</param>
 /// <param name="Reason">Why the event becomes a dead letter; null: it does not.</param>
 /// <param name="Headers">The letter's further headers.</param>
-internal sealed record ParkedEvent(CachedEvent Item, ParkedState? State, string? Reason, Headers? Headers);
+/// <param name="Begins">The stream was not parked before.</param>
+internal sealed record ParkedEvent(CachedEvent Item, ParkedState? State, string? Reason, Headers? Headers, bool Begins = false);

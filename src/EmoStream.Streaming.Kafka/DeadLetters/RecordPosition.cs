@@ -19,4 +19,7 @@ internal static class RecordPosition
         position is not null && long.TryParse(position[(position.LastIndexOf('@') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
             ? offset
             : null;
+
+    /// <summary>Whether one lies before another in the same partition of the same topic.</summary>
+    public static bool IsBefore(string position, string other) => Source(position) == Source(other) && Offset(position) < Offset(other);
 }

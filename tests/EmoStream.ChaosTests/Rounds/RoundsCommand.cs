@@ -18,6 +18,9 @@ internal static class RoundsCommand
 
     private const int MostRounds = 1_000_000;
 
+    /// <summary>Nothing is wrong with a round that took longer, but somebody should read why.</summary>
+    private static readonly TimeSpan Slow = TimeSpan.FromSeconds(15);
+
     /// <summary>What the program is called with that means this command.</summary>
     public static string[] Options { get; } = ["--rounds", "--seed", "--first", "--plan"];
 
@@ -110,6 +113,7 @@ internal static class RoundsCommand
             results.Add(result);
             await Console.Out.WriteLineAsync(Json(result));
             world.IsBroken = !result.Report.IsClean;
+            if (result.Recovery > Slow) await Console.Error.WriteLineAsync($"round {schedule.Number} was whole only after {result.Recovery.TotalSeconds:F1} s\n{world.Tail()}");
             if (!world.IsBroken) await world.HealAsync();
             else await Console.Error.WriteLineAsync($"round {schedule.Number}: {result.Report}\n{world.Tail()}");
         }

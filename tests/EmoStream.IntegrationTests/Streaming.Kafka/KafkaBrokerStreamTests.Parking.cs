@@ -104,6 +104,45 @@ public sealed partial class KafkaBrokerStreamTests
         await CommittedAsync(servers, topic, 0, (await written.ReadAsync()).Produced);
     }
 
+    /// <summary>The dead-letter topic takes nothing until the silo that gave the event up is gone.</summary>
+    [Fact]
+    public async Task Parking_LettersNotAcknowledged_SaidBeforeThemAndTheNextOwnerWritesThem()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var broker = await kafka.BrokerAsync();
+        await broker.CreateTopicAsync(topic + ".dlq", 1, new() { ["max.message.bytes"] = "1" });
+        await broker.CreateTopicAsync(topic + ".parked", 1, new() { ["cleanup.policy"] = "compact" });
+        var probe = new Probe { Before = Refuse("ill", "1") };
+        using var producer = Producer(servers);
+        await using (await HostAsync(servers, topic, probe, RetryFast))
+        {
+            await SendAsync(producer, topic, 0, 4);
+            var state = JsonDocument.Parse(Assert.Single(await ReadAsync(servers, topic + ".parked", 1)).Message.Value!).RootElement;
+            Assert.Equal("", state.GetProperty("last").GetString());
+            var (early, output, _) = await RunAsync("dlq", "redrive", "--all", "--timeout", "1", "--kafka", servers, "--topic", topic + ".dlq");
+            Assert.Equal((0, 4L), (early, await EndAsync()));
+            Assert.DoesNotContain("continued", output, StringComparison.Ordinal);
+        }
+
+        using var admin = Admin(servers);
+        await admin.IncrementalAlterConfigsAsync(
+            new() { [new() { Type = ResourceType.Topic, Name = topic + ".dlq" }] = [new() { Name = "max.message.bytes", Value = "100000", IncrementalOperation = AlterConfigOpType.Set }] });
+        probe.Before = (_, _) => Task.CompletedTask;
+        await using var next = await HostAsync(servers, topic, probe, RetryFast);
+        var letters = await ReadAsync(servers, topic + ".dlq", 3);
+        Assert.Equal(["4", null, null], letters.Select(letter => DeadLetterHeaders.Text(letter.Message.Headers, DeadLetterHeaders.Attempts)));
+        var (exitCode, said, error) = await RunAsync("dlq", "redrive", "--all", "--kafka", servers, "--topic", topic + ".dlq");
+        Assert.True(exitCode == 0, said + error);
+        await probe.Until(p => p.ValuesOf("ill").Count == 4);
+        Assert.Equal(["0", "1", "2", "3"], probe.ValuesOf("ill"));
+
+        async Task<long> EndAsync()
+        {
+            using var end = new KafkaProgress(servers, "unused", topic, 1);
+            return (await end.ReadAsync()).Produced;
+        }
+    }
+
     [Fact]
     public async Task Redrive_EventStillRefused_ParkedAnewAndSkipContinuesWithoutIt()
     {

@@ -101,7 +101,7 @@ public sealed partial class RewindTests
                 TestContext.Current.CancellationToken);
 
         /// <summary>As the cache does with events that were refused too often.</summary>
-        public void GiveUp(params long[] offsets) => Parking.Park([.. offsets.Select(offset => _taken[offset])], new InvalidOperationException(), 1);
+        public void GiveUp(params long[] offsets) => Parking.Park([.. offsets.Select(offset => _taken[offset])], 0, new InvalidOperationException(), 1);
 
         public Task CommitAsync(long offset) => Task.Run(() =>
         {

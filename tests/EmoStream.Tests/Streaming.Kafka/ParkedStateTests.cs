@@ -33,6 +33,15 @@ public sealed class ParkedStateTests
         Assert.Equal(before, new ParkedState(3, "", "", 0, from).BeganAfter(RecordPosition.Of("q8Xw/3", offset)));
 
     [Theory]
+    [InlineData("q8Xw/3@1071", 1070, true)]
+    [InlineData("q8Xw/3@1071", 1071, true)]
+    [InlineData("q8Xw/3@1071", 1072, false)]
+    [InlineData("q8Xw/13@1071", 9, false)]
+    [InlineData("", 0, false)]
+    public void Names_WhatLiesUpToTheLastInTheSamePartition(string last, long offset, bool named) =>
+        Assert.Equal(named, new ParkedState(3, "", last, 0).Names(RecordPosition.Of("q8Xw/3", offset)));
+
+    [Theory]
     [InlineData("")]
     [InlineData("no separator")]
     [InlineData("no key/")]

@@ -10,7 +10,8 @@ namespace EmoStream.Tests.Streaming.Kafka;
 /// <remarks>Nothing that goes to Kafka is ever acknowledged here: an end that is asked for its tombstone stays undone, any other is done.</remarks>
 public sealed partial class PartitionCacheTests
 {
-    private const string Since = "g:t/0@0";
+    /// <summary>What the latest parking is called.</summary>
+    private string _since = "";
 
     /// <summary>How many ends had their turn.</summary>
     private int Continued => _logs.Lines.Count(line => line.Contains("a parked stream goes on", StringComparison.Ordinal));
@@ -59,9 +60,9 @@ public sealed partial class PartitionCacheTests
         _next = 7;
         Add("a");
         RefuseToTheEnd(a, 5);
-        End("a", last: "t/0@5", since: "g:t/0@5");
+        End("a", last: "t/0@5");
         Assert.True(_cache.Parking.IsParked(Id("a")));
-        End("a", last: "t/0@7", since: "g:t/0@5");
+        End("a", last: "t/0@7");
         Assert.False(_cache.Parking.IsParked(Id("a")));
     }
 
@@ -72,9 +73,9 @@ public sealed partial class PartitionCacheTests
         SendAgain("a");
         Add("a");
         RefuseToTheEnd(a, 1);
-        End("a", last: "t/0@1", since: "g:t/0@1");
+        End("a", last: "t/0@1");
         Assert.True(_cache.Parking.IsParked(Id("a")));
-        End("a", last: "t/0@2", since: "g:t/0@1");
+        End("a", last: "t/0@2");
         Assert.False(_cache.Parking.IsParked(Id("a")));
     }
 
@@ -84,7 +85,7 @@ public sealed partial class PartitionCacheTests
         _next = 3;
         _tracker.StartAt(3);
         using var a = Parked("a");
-        SendAgain("a", "t/0@3", since: "g:t/0@3");
+        SendAgain("a", "t/0@3");
         RefuseToTheEnd(a, 4);
         _next = 2;
         _tracker.Rewind(2);
@@ -113,12 +114,13 @@ public sealed partial class PartitionCacheTests
         Refuse(a, 2, 3);
         _time.Advance(Long);
         Assert.Equal([2L], Next(a));
+        var former = _since;
         RefuseToTheEnd(a, 3);
         Assert.True(_cache.Parking.IsParked(Id("a")));
         _next = 2;
         _tracker.Rewind(2);
-        SendAgain("a", "t/0@0");
-        SendAgain("a", "t/0@1");
+        SendAgain("a", "t/0@0", former);
+        SendAgain("a", "t/0@1", former);
         Assert.Equal([2L], Next(a));
         Assert.False(Moves(a));
     }
@@ -134,9 +136,9 @@ public sealed partial class PartitionCacheTests
     }
 
     [Theory]
-    [InlineData("g:t/0@7", "t/0@0")]
-    [InlineData(Since, "t/0@7")]
-    public void End_OfAnotherParkingOrOvertaken_ChangesNothing(string since, string last)
+    [InlineData("g:t/0@0#7", "t/0@0")]
+    [InlineData(null, "t/0@7")]
+    public void End_OfAnotherParkingOrOvertaken_ChangesNothing(string? since, string last)
     {
         using var a = Parked("a");
         End("a", last, since);
@@ -165,6 +167,7 @@ public sealed partial class PartitionCacheTests
     public void End_EventBeforeItRefusedAgain_ParkedAnewAndTheEndIsNoLetter()
     {
         using var a = Parked("a");
+        var former = _since;
         SendAgain("a");
         End("a", "t/0@0");
         Add("a");
@@ -176,9 +179,9 @@ public sealed partial class PartitionCacheTests
         Assert.False(Moves(a));
 
         // The same end once more is none of the new parking; its own is.
-        End("a", "t/0@0");
+        End("a", "t/0@0", former);
         Assert.True(_cache.Parking.IsParked(Id("a")));
-        End("a", "t/0@3", "g:t/0@1");
+        End("a", "t/0@3");
         Assert.False(_cache.Parking.IsParked(Id("a")));
         Assert.Equal(1, Continued);
     }
@@ -252,37 +255,116 @@ public sealed partial class PartitionCacheTests
         Assert.Equal(2, _tracker.Records);
     }
 
+    [Fact]
+    public void End_WaitsWhileReadingGoesBack_WhatHasItsLetterIsNotDeliveredBesideWhatWasSentAgain()
+    {
+        using var a = Parked("a");
+        Add("a");
+        SendAgain("a", "t/0@0");
+        SendAgain("a", "t/0@1");
+        End("a", "t/0@1");
+        Next(a);
+        Rewind(0);
+        Add("a", "a");
+        Assert.False(Moves(a));
+        SendAgain("a", "t/0@0");
+        SendAgain("a", "t/0@1");
+        End("a", "t/0@1");
+        Add("a");
+        Assert.Equal([2L, 3], Next(a));
+        Assert.Equal(0, Continued);
+        Assert.Equal([5L], Next(a));
+        Assert.Equal(1, Continued);
+    }
+
+    [Fact]
+    public void Parked_ReadAgain_TheLettersThatItHasAreEnough()
+    {
+        using var a = Parked("a");
+        Add("a");
+        Rewind(0);
+        Add("a");
+        // Only the first has come again so far; it is not the last one now.
+        End("a", "t/0@1");
+        Assert.Equal(1, Continued);
+    }
+
+    [Fact]
+    public void Parked_GivenUpAgainAfterARedriveAndARewind_WhatWasSentAgainForTheFormerParkingIsALetter()
+    {
+        using var a = Parked("a");
+        var former = _since;
+        SendAgain("a");
+        End("a", "t/0@0");
+        Assert.Equal([1L], Next(a));
+        Assert.False(Moves(a));
+        Assert.Equal(1, Continued);
+        Rewind(0);
+        Add("a");
+        RefuseToTheEnd(a, 0);
+        SendAgain("a", since: former);
+        Assert.False(Moves(a));
+        // It is the last one.
+        End("a", "t/0@0");
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+        End("a", "t/0@1");
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+    }
+
+    [Fact]
+    public void GiveUp_SlowerSubscriberStillHasEarlierEvents_TheRefusedOneIsNamedAndAllAreLetters()
+    {
+        _context.Options.GroupId = "g";
+        Add("a", "a", "a");
+        using var fast = _cache.GetCacheCursor(Id("a"), null);
+        using var slow = _cache.GetCacheCursor(Id("a"), null);
+        Refuse(fast, 0, 1, 2);
+        _time.Advance(Long);
+        Assert.Equal([0L], Next(fast));
+        RefuseToTheEnd(fast, 1);
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+        Assert.Contains(_logs.Lines, line => line.Contains("offset 1: given up", StringComparison.Ordinal));
+        Assert.False(Moves(slow));
+        Assert.False(Moves(fast));
+        End("a", "t/0@2");
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+        // The first is a letter, too: nothing before it is.
+        Assert.Equal(0, _tracker.Watermark);
+    }
+
     /// <summary>A stream whose first event, at offset 0, was given up.</summary>
     private IQueueCacheCursor Parked(string stream)
     {
         _context.Options.GroupId = "g";
+        var offset = _next;
         Add(stream);
         var cursor = _cache.GetCacheCursor(Id(stream), null);
-        RefuseToTheEnd(cursor);
+        RefuseToTheEnd(cursor, offset);
         Assert.True(_cache.Parking.IsParked(Id(stream)));
         Assert.Empty(Announced());
         return cursor;
     }
 
     /// <summary>Every attempt that the schedule has.</summary>
-    private void RefuseToTheEnd(IQueueCacheCursor cursor, params long[] offsets)
+    private void RefuseToTheEnd(IQueueCacheCursor cursor, long offset)
     {
         for (var i = 0; i < 3; i++)
         {
-            Refuse(cursor, offsets);
+            _since = ParkedState.NameOf("g", $"t/0@{offset}", _time.GetUtcNow().ToUnixTimeMilliseconds());
+            Refuse(cursor, offset);
             _time.Advance(Long);
         }
     }
 
-    private void SendAgain(string stream, string origin = "t/0@0", string since = Since)
+    private void SendAgain(string stream, string origin = "t/0@0", string? since = null)
     {
         Headers headers =
         [
-            new Header(DeadLetterHeaders.Redrive, Encoding.UTF8.GetBytes(since)),
+            new Header(DeadLetterHeaders.Redrive, Encoding.UTF8.GetBytes(since ?? _since)),
             new Header(DeadLetterHeaders.RedriveOrigin, Encoding.UTF8.GetBytes(origin)),
         ];
         _cache.AddToCache([Read(stream, stream, new() { Message = new() { Headers = headers } })]);
     }
 
-    private void End(string stream, string last, string since = Since) => _cache.AddToCache([Read(stream, new RedriveEnd(Id(stream), since, last), null)]);
+    private void End(string stream, string last, string? since = null) => _cache.AddToCache([Read(stream, new RedriveEnd(Id(stream), since ?? _since, last), null)]);
 }

@@ -178,6 +178,24 @@ public sealed class DlqCommandTests : IDisposable
         Assert.Empty(await LettersAsync());
     }
 
+    [Fact]
+    public async Task Redrive_LettersAreBeingWritten_NoneGoesBeforeTheStateNamesThem()
+    {
+        await WriteStateAsync("n/secret", """{"partition":0,"since":"id/0@0","last":"","atMs":1}""");
+        await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@0"), ("position", "id/0@0"), ("origin", "id/0@0"));
+        var (exitCode, output, error) = await RunAsync("redrive", "--all", "--timeout", "1");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("is being parked", output + error, StringComparison.Ordinal);
+        Assert.Empty(Read(new TopicPartition("t", 0)));
+        Assert.Equal(["0:0"], await LettersAsync());
+
+        await ParkAsync(1);
+        var silo = AnswerEndAsync(0, () => ProduceAsync("t.parked", new() { Key = "n/secret"u8.ToArray() }));
+        Assert.Equal(0, (await RunAsync("redrive", "--all")).ExitCode);
+        await silo;
+        Assert.Empty(await LettersAsync());
+    }
+
     /// <summary>The topic has grown while the conversation was parked.</summary>
     [Theory]
     [InlineData("id/1@0", 1)]
