@@ -34,4 +34,6 @@ var root = new RootCommand("EmoStream's benchmarks: always beside a baseline in 
 var parsed = root.Parse(args);
 // The silo's host hears SIGTERM itself. System.CommandLine would hold the signal back from it for two seconds, then end the process.
 var isSilo = parsed.CommandResult.Command.Name is SiloRole.Name or PeerRole.Name;
-return await parsed.InvokeAsync(isSilo ? new() { ProcessTerminationTimeout = null } : new());
+var status = await parsed.InvokeAsync(isSilo ? new() { ProcessTerminationTimeout = null } : new());
+// As everywhere: 1 says that what was measured is not as it should be.
+return parsed.Errors.Count > 0 ? 2 : status;

@@ -14,6 +14,9 @@ internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
 
     public Place Place => new(Record.Partition.Value, Record.Offset.Value);
 
+    /// <summary>Whether anything on it says that it is a letter.</summary>
+    public bool IsMarked => Record.Message.Headers?.Any(header => header.Key.StartsWith(DeadLetterHeaders.Prefix, StringComparison.Ordinal)) == true;
+
     public string Reason => Text(DeadLetterHeaders.Reason) ?? "";
 
     public string Topic => Text(DeadLetterHeaders.Topic) ?? "";

@@ -110,7 +110,7 @@ internal sealed class DeadLetterTopic : IDisposable
             {
                 if (record.Message.Key.AsSpan().SequenceEqual(letter.Stream))
                 {
-                    state = ParkedState.Of(record.Message.Value);
+                    state = ParkedState.Of(record.Message.Value) is { Ended: false } parked ? parked : null;
                 }
 
                 return true;
@@ -149,8 +149,8 @@ internal sealed class DeadLetterTopic : IDisposable
     {
         var headers = new Headers { { DeadLetterHeaders.RedriveStream, any.Stream } };
         Add(headers, DeadLetterHeaders.Redrive, state.Since);
-        Add(headers, DeadLetterHeaders.RedriveEnd, state.Last);
-        return _producer.ProduceAsync(SourceOf(any, RecordPosition.Partition(state.Last)), new() { Key = RedriveEnd.KeyOf(state), Value = [], Headers = headers });
+        Add(headers, DeadLetterHeaders.RedriveEnd, state.Mark);
+        return _producer.ProduceAsync(SourceOf(any, RecordPosition.Partition(state.Last!)), new() { Key = RedriveEnd.KeyOf(state), Value = [], Headers = headers });
     }
 
     /// <summary>Notes beside the letter, in its own partition, that it is done with.</summary>

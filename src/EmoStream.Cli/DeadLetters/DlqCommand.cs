@@ -46,7 +46,14 @@ internal static class DlqCommand
         command.Run(terminal, (parsed, cancellationToken) =>
         {
             using var topic = source.Open(parsed);
-            LetterOutput.List(terminal, topic.Read(_ => false, cancellationToken), parsed.GetValue(keys), parsed.GetValue(json));
+            var letters = topic.Read(_ => false, cancellationToken);
+            if (letters.Count > 0 && !letters.Exists(letter => letter.IsMarked))
+            {
+                terminal.Fail($"None of the records in {parsed.GetValue(source.Topic)} says why it is there: it is no dead-letter topic.", "--topic names another.");
+                return Task.FromResult(ExitCode.Failure);
+            }
+
+            LetterOutput.List(terminal, letters, parsed.GetValue(keys), parsed.GetValue(json));
             return Task.FromResult(ExitCode.Ok);
         });
         return command;
@@ -133,11 +140,11 @@ internal static class DlqCommand
             """);
         command.Run(terminal, async (parsed, cancellationToken) =>
         {
-            var wanted = Places(parsed.GetValue(places));
+            var (wanted, left) = (Places(parsed.GetValue(places)), Places(parsed.GetValue(skip)));
             using var topic = source.Open(parsed);
             var letters = topic.Read(letter => letter.Stream is null && IsChosen(letter), cancellationToken);
             var chosen = letters.FindAll(IsChosen);
-            foreach (var missing in wanted.Where(place => !letters.Exists(letter => letter.Place == place)))
+            foreach (var missing in wanted.Concat(left).Where(place => !letters.Exists(letter => letter.Place == place)))
             {
                 terminal.Fail($"There is no letter {missing}, or it was sent again already.", "`emostream dlq list` names those that are there.");
                 return ExitCode.Failure;
@@ -149,7 +156,7 @@ internal static class DlqCommand
             Redrive? redrive = null;
             Progress.Run(terminal, "redrive", total, done =>
             {
-                redrive = new Redrive(topic, Places(parsed.GetValue(skip)), TimeSpan.FromSeconds(parsed.GetValue(timeout)), done);
+                redrive = new Redrive(topic, left, TimeSpan.FromSeconds(parsed.GetValue(timeout)), done);
                 redrive.RunAsync(chosen, cancellationToken).GetAwaiter().GetResult();
             });
             LetterOutput.Result(terminal, redrive!, parsed.GetValue(json));

@@ -91,12 +91,14 @@ internal static class LetterOutput
             return;
         }
 
-        terminal.Err.MarkupLineInterpolated($"{redrive.Sent} records sent again, {redrive.Skipped} left out, {redrive.Conversations} parked conversations continued");
+        terminal.Err.MarkupLineInterpolated($"{Count(redrive.Sent, "record")} sent again, {redrive.Skipped} left out, {Count(redrive.Conversations, "parked conversation")} continued");
         foreach (var problem in redrive.Problems)
         {
             terminal.Fail(problem);
         }
     }
+
+    private static string Count(int count, string what) => string.Create(CultureInfo.InvariantCulture, $"{count} {what}{(count == 1 ? "" : "s")}");
 
     private static string Utf8(byte[]? bytes) => bytes is null ? "" : Encoding.UTF8.GetString(bytes);
 }

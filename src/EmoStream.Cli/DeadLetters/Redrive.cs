@@ -51,13 +51,13 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         {
             // The state first: every letter up to the one that it names is there when the topic is read.
             var state = topic.StateOf(any, cancellationToken);
-            if (state is { Last: "" })
+            if (state is { Last: null })
             {
                 // Just being parked, or by a silo that has died since: the next owner of the partition goes on with it.
                 state = await AnswerAsync(any, state, cancellationToken);
             }
 
-            if (state is { Last: "" })
+            if (state is { Last: null })
             {
                 Problems.Add("a conversation is being parked, and its letters are not complete yet: no silo reads it, or the letters are not acknowledged; try again later");
                 return;
@@ -67,6 +67,11 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
                 .Where(letter => WaitsWith(letter, any) && IsComplete(letter, state))
                 .OrderBy(letter => letter.OriginOffset)
                 .ToList();
+            if (state is null && topic.StateOf(any, cancellationToken) is not null)
+            {
+                continue; // parked between the two: letters of that must not go without an end
+            }
+
             var kept = state is null ? [] : Kept(letters);
             if (!await SendAsync(letters, state?.Since, kept, cancellationToken))
             {
@@ -82,7 +87,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
             await topic.SendEndAsync(any, state);
             asked ??= TimeProvider.System.GetTimestamp();
             var answer = await AnswerAsync(any, state, cancellationToken);
-            if (answer?.Since == state.Since && answer.Last == state.Last)
+            if (answer?.Since == state.Since && answer.Mark == state.Mark)
             {
                 Problems.Add("a conversation was sent again, but is not continued yet: no silo reads it, or one still tries (--timeout says how long to wait for it); its last letter stays, to send it again");
                 return;
@@ -211,9 +216,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
 
     /// <summary>Letters behind the one that the state names may lack a neighbour that is still being written.</summary>
     private static bool IsComplete(DeadLetter letter, ParkedState? state) =>
-        state is null
-        || RecordPosition.Source(letter.Position) != RecordPosition.Source(state.Last)
-        || RecordPosition.Offset(letter.Position) <= RecordPosition.Offset(state.Last);
+        state is null || !RecordPosition.IsBefore(state.Last!, letter.Position);
 
     /// <summary>The first state that differs from the one given, else that one when patience ends.</summary>
     private async Task<ParkedState?> AnswerAsync(DeadLetter letter, ParkedState asked, CancellationToken cancellationToken)
@@ -222,7 +225,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         while (true)
         {
             var state = topic.StateOf(letter, cancellationToken);
-            if (state is null || state.Since != asked.Since || state.Last != asked.Last || TimeProvider.System.GetElapsedTime(started) > patience)
+            if (state is null || state.Since != asked.Since || state.Mark != asked.Mark || TimeProvider.System.GetElapsedTime(started) > patience)
             {
                 return state;
             }

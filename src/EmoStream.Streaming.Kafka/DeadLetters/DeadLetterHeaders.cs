@@ -43,7 +43,7 @@ public static class DeadLetterHeaders
     /// <summary>The type of the exception at the last attempt. Only on events that their grain refused.</summary>
     public const string FailedWith = Prefix + "failed-with";
 
-    /// <summary>Names the parking of its stream: the group, the position of the event that was given up, and when, as <c>group:topicId/partition@offset#ms</c>. On that event and on all that came behind it.</summary>
+    /// <summary>Names the parking of its stream: the group, and the position of the event that was given up, as <c>group:topicId/partition@offset</c>. On that event and on all that came behind it.</summary>
     public const string Parked = Prefix + "parked";
 
     /// <summary>The stream, as <c>namespace/key</c> in its own bytes. Only with <see cref="Parked"/>.</summary>
@@ -67,7 +67,7 @@ public static class DeadLetterHeaders
     /// <summary>On a record that is sent again: the letter's <see cref="Origin"/>.</summary>
     public const string RedriveOrigin = "emostream-redrive-origin";
 
-    /// <summary>On a record with an empty value and a key of its own behind those sent again: the <see cref="Position"/> of the last letter that was taken into account.</summary>
+    /// <summary>On a record with an empty value and a key of its own behind those sent again: the <see cref="Position"/> of the last letter that was taken into account, <c>#</c>, and how many letters there were.</summary>
     public const string RedriveEnd = "emostream-redrive-end";
 
     /// <summary>Beside <see cref="RedriveEnd"/>: the letters' <see cref="Stream"/>.</summary>

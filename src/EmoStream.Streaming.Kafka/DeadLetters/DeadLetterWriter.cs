@@ -60,11 +60,11 @@ internal sealed partial class DeadLetterWriter(
 
     /// <summary>Writes a stream's state into the parking topic, however long that takes.</summary>
     /// <param name="stream">The stream.</param>
-    /// <param name="state">The state; null: not parked.</param>
+    /// <param name="state">The state.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async Task WriteStateAsync(StreamId stream, ParkedState? state, CancellationToken cancellationToken)
+    public async Task WriteStateAsync(StreamId stream, ParkedState state, CancellationToken cancellationToken)
     {
-        var message = new Message<byte[]?, byte[]?> { Key = ParkedState.KeyOf(stream), Value = state?.ToBytes() };
+        var message = new Message<byte[]?, byte[]?> { Key = ParkedState.KeyOf(stream), Value = state.ToBytes() };
         for (var delay = TimeSpan.FromMilliseconds(100); ; delay = Min(delay * 2, options.MaxRetryDelay))
         {
             try
@@ -77,6 +77,23 @@ internal sealed partial class DeadLetterWriter(
                 LogStateRefused(e.Error.Code);
             }
             await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Takes a stream's state out of the parking topic. Once, and whoever loads the states next does it again where it failed: tried
+    /// again here, it might pass a newer state.
+    /// </summary>
+    /// <param name="stream">The stream.</param>
+    public async Task ForgetAsync(StreamId stream)
+    {
+        try
+        {
+            await _producer.ProduceAsync(ParkingLot.Topic(options), new() { Key = ParkedState.KeyOf(stream) }, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is KafkaException or ObjectDisposedException)
+        {
+            LogNotForgotten(e.GetType());
         }
     }
 
@@ -150,6 +167,9 @@ internal sealed partial class DeadLetterWriter(
 
     [LoggerMessage(LogLevel.Warning, "The state of a parked stream was refused: {Error}. Trying again; its events stay where they are meanwhile.")]
     private partial void LogStateRefused(ErrorCode error);
+
+    [LoggerMessage(LogLevel.Debug, "The state of a stream that was parked is not taken away ({Exception}).")]
+    private partial void LogNotForgotten(Type exception);
 
     [LoggerMessage(LogLevel.Debug, "librdkafka dead-letter producer: {Level} {Facility}")]
     private static partial void LogClient(ILogger logger, SyslogLevel level, string facility);

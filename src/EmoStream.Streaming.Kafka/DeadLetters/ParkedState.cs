@@ -5,40 +5,80 @@ using System.Text.Json.Serialization;
 namespace EmoStream.Streaming.Kafka.DeadLetters;
 
 /// <summary>
-/// That a stream is parked, as it lies in the compacted parking topic; no record, or one without value: it is not.
+/// That a stream is parked, or was, as it lies in the compacted parking topic.
 /// <code>
 /// key    probe/conversation-7
-/// value  {"partition":3,"since":"billing:q8Xw/3@1071#1763860000000","last":"q8Xw/3@1090","atMs":1763860000000,
-///         "from":"q8Xw/3@1071","attempts":4,"failedWith":"FormatException"}
+/// value  {"partition":3,"since":"billing:q8Xw/3@1071","atMs":1763860000000,"attempts":4,"failedWith":"FormatException","letters":12,
+///         "ranges":[{"since":"billing:q8Xw/3@1071","first":"q8Xw/3@1071","last":"q8Xw/3@1090"}],"ended":false}
 /// </code>
 /// Positions are <c>topicId/partition@offset</c>.
 /// </summary>
-/// <param name="Partition">The partition of the event.</param>
+/// <param name="Partition">The partition of the event that was given up.</param>
 /// <param name="Since">Names this parking, see <see cref="NameOf"/>.</param>
-/// <param name="Last">The position of the last event that went to the dead-letter topic: every letter up to it is there. Empty: none is yet.</param>
 /// <param name="AtMs">When the stream was parked, in milliseconds since 1970.</param>
-/// <param name="From">The origin of the first event that became a letter: where it lay before it was sent again for the first time. What lies before that is no part of the parking.</param>
 /// <param name="Attempts">How often the event was delivered that was given up.</param>
 /// <param name="FailedWith">The type of the exception at the last attempt.</param>
+/// <param name="Letters">Counts the letters of this parking and of those before it.</param>
+/// <param name="Ranges">Where events of the stream became letters, in this parking and in those before it; the latest last.</param>
+/// <param name="Ended">The letters have been sent again, and the stream is parked no longer.</param>
 internal sealed record ParkedState(
-    int Partition, string Since, string Last, long AtMs, string? From = null, int Attempts = 0, string FailedWith = "")
+    int Partition,
+    string Since,
+    long AtMs,
+    int Attempts = 0,
+    string FailedWith = "",
+    int Letters = 0,
+    ParkedRange[]? Ranges = null,
+    bool Ended = false)
 {
     private const byte Separator = (byte)'/';
     private const byte Percent = (byte)'%';
 
+    /// <summary>More than a stream has, as a rule, within its topic's retention.</summary>
+    private const int MostRanges = 16;
+
+    /// <summary>The position of the last event that went to the dead-letter topic: every letter up to it is there. Null: none is yet.</summary>
+    [JsonIgnore]
+    public string? Last => Ranges is [.., { } latest] && latest.Since == Since ? latest.Last : null;
+
+    /// <summary>Changes with every letter: what the end of a redrive repeats, so that it ends nothing of which it does not know.</summary>
+    [JsonIgnore]
+    public string Mark => string.Create(CultureInfo.InvariantCulture, $"{Last}#{Letters}");
+
+    /// <summary>
+    /// The group, because what another application of the topic sends again is not for this one's parked stream, and the position of
+    /// the event that was given up.
+    /// </summary>
+    public static string NameOf(string group, string position) => $"{group}:{position}";
+
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, ParkedJson.Default.ParkedState);
 
     /// <summary>
-    /// The group, because what another application of the topic sends again is not for this one's parked stream; the position of
-    /// the event that was given up; and the time, because one that is read again can be given up again.
+    /// Whether an event became a letter that is read again: what was sent again for a parking is none of its letters, though it may lie
+    /// between them.
     /// </summary>
-    public static string NameOf(string group, string position, long atMs) => string.Create(CultureInfo.InvariantCulture, $"{group}:{position}#{atMs}");
+    /// <param name="position">Where it lies.</param>
+    /// <param name="redrive">The parking that it was sent again for; null: for none.</param>
+    public bool HasLetterOf(string position, string? redrive) => Ranges?.Any(range => range.Since != redrive && range.Contains(position)) == true;
 
-    /// <summary>Whether a position lies before the first event that became a letter. Between two partitions there is no order: then it does not.</summary>
-    public bool BeganAfter(string position) => From is not null && RecordPosition.IsBefore(position, From);
+    /// <summary>Whether a position lies before the parking. Between two partitions there is no order: then it does not.</summary>
+    public bool BeganAfter(string position) => Ranges?.Any(range => range.Since == Since && RecordPosition.IsBefore(position, range.First)) == true;
 
-    /// <summary>Whether an event that is part of the parking has its letter already: it is read again.</summary>
-    public bool Names(string position) => position == Last || RecordPosition.IsBefore(position, Last);
+    /// <summary>With one letter more, that lies behind the others of its partition.</summary>
+    public ParkedState With(string position) => Through(position) with { Letters = Letters + 1 };
+
+    /// <summary>With all that lies up to a position.</summary>
+    public ParkedState Through(string position)
+    {
+        var own = Ranges?.FirstOrDefault(range => range.Since == Since && RecordPosition.Source(range.Last) == RecordPosition.Source(position));
+        var others = (Ranges ?? []).Where(range => range != own).TakeLast(MostRanges - 1);
+        return this with { Ranges = [.. others, own is null ? new(Since, position, position) : own with { Last = position }] };
+    }
+
+    /// <summary>Whether none of the letters' records is in its topic any longer: nothing of them can be read again.</summary>
+    /// <param name="source">A partition, as <c>topicId/partition</c>.</param>
+    /// <param name="low">The first offset that is left in it.</param>
+    public bool IsGone(string source, long low) => Ranges?.All(range => RecordPosition.Source(range.Last) == source && RecordPosition.Offset(range.Last) < low) != false;
 
     /// <summary>Null for what is not such a state.</summary>
     public static ParkedState? Of(byte[]? value)
@@ -85,6 +125,16 @@ internal sealed record ParkedState(
         }
         return [.. bytes];
     }
+}
+
+/// <summary>Where a parking had its letters: all that came to the stream in between, but for what was sent again for this parking.</summary>
+/// <param name="Since">The parking.</param>
+/// <param name="First">The position of the first of them.</param>
+/// <param name="Last">The position of the last of them.</param>
+internal sealed record ParkedRange(string Since, string First, string Last)
+{
+    public bool Contains(string position) =>
+        position == Last || (RecordPosition.IsBefore(position, Last) && !RecordPosition.IsBefore(position, First));
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -14,11 +14,12 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// parked        live record ─► dead letter          record sent again (DeadLetterHeaders.Redrive) ─► the grain
 ///               end of those sent again ─► parked no longer, unless a live record has become a letter since
 /// </code>
-/// What comes behind such an end waits for the grain like the records sent again; the state goes when these are done and the
+/// What comes behind such an end waits for the grain like the records sent again; the parking ends when these are done and the
 /// end with them.
 /// What is parked stands in <see cref="KafkaStreamOptions.ParkingTopic"/>, so that the next owner of the partition knows: an
-/// event is done only when its letter and the state that names it are acknowledged. One that is read again and that the state
-/// names has its letter.
+/// event is done only when its letter and the state that names it are acknowledged. Where letters came from stands there also when
+/// the parking has ended, as long as the records are there: one that is read again (after a loss, for one) comes in the place where it
+/// was sent again, and not before. A silo that learns that it no longer has the partition parks nothing.
 /// </summary>
 /// <remarks>The pulling agent decides, in the order of the stream; a <see cref="ParkingWriter"/> carries it out behind it.</remarks>
 internal sealed partial class ParkingLot(KafkaStreamContext context, int partition, OffsetTracker tracker)
@@ -27,11 +28,12 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     private readonly ILogger _logger = context.Loggers.CreateLogger<ParkingLot>();
     private readonly ConcurrentDictionary<StreamId, Parking> _parked = new();
-    private readonly ParkingWriter _writer = new(context, partition, tracker);
+    private volatile ParkingWriter _writer = new(context, partition, tracker);
+    private volatile bool _fenced;
     private bool _loaded;
 
     /// <summary>Streams parked by an event of this partition.</summary>
-    public int Count => _parked.Count(parked => parked.Value.State.Partition == partition);
+    public int Count => _parked.Count(parked => parked.Value.State is { Ended: false } state && state.Partition == partition);
 
     public static TopicPartition Topic(KafkaStreamOptions options) => new(options.ParkingTopic, 0);
 
@@ -39,7 +41,10 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// Reads what the partition's former owners have parked; before its first record is read, and after the position was
     /// claimed: one that is not known to be dead may park a stream and move the position past its letters until then. Blocks.
     /// </summary>
-    public void Load(CancellationToken cancellationToken)
+    /// <param name="source">The partition, as <c>topicId/partition</c>.</param>
+    /// <param name="low">The first offset that is left in it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public void Load(string source, long low, CancellationToken cancellationToken)
     {
         if (_loaded || context.Options.RetryDelays.Count == 0)
         {
@@ -49,6 +54,8 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         {
             if (context.Topics.Exists(context.Options.ParkingTopic))
             {
+                // What stands only here was not written in time, and is decided anew.
+                _parked.Clear();
                 PartitionScan.Read(context.Options, Topic(context.Options), 0, Apply, cancellationToken);
             }
         }
@@ -56,34 +63,47 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         {
             return; // stopping: nothing will be read
         }
-        _loaded = true;
+        foreach (var (stream, parking) in _parked.Where(p => p.Value.State is { Ended: true } state && state.Partition == partition && state.IsGone(source, low)))
+        {
+            _parked.TryRemove(stream, out _);
+            _ = context.DeadLetters.ForgetAsync(stream);
+        }
+        (_loaded, _fenced) = (true, false);
         if (Count > 0)
         {
             LogLoaded(partition, Count);
         }
     }
 
-    /// <summary>Another owner has had the partition meanwhile: what it parked is read before the next record.</summary>
-    public void LoadAgain() => _loaded = false;
+    /// <summary>
+    /// Another owner has the partition: what was decided here and is not written yet must not be any longer, and what that one
+    /// parked is read before the next record, should there be one.
+    /// </summary>
+    public void Fence()
+    {
+        (_loaded, _fenced) = (false, true);
+        _writer.Stop();
+        _writer = new(context, partition, tracker);
+    }
 
-    public bool IsParked(StreamId stream) => _parked.GetValueOrDefault(stream) is { Ends: false };
+    public bool IsParked(StreamId stream) => _parked.GetValueOrDefault(stream) is { Ends: false, State.Ended: false };
 
     /// <summary>
-    /// Whether the record is needed as it was read: always where it was sent again, for its origin. Called by the reader; that a
-    /// stream is parked no longer, or not yet, does no harm.
+    /// Whether the record is needed as it was read: always where it was sent again, to tell for which parking. Called by the reader;
+    /// that a stream is parked no longer, or not yet, does no harm.
     /// </summary>
     public bool NeedsRecord(StreamId stream, Headers? headers) =>
         IsParked(stream) || DeadLetterHeaders.Bytes(headers, DeadLetterHeaders.RedriveOrigin) is not null;
 
     /// <summary>The streams that are parked, as of now; also those whose end still waits for its turn.</summary>
-    public HashSet<StreamId> Streams => [.. _parked.Keys];
+    public HashSet<StreamId> Streams => [.. _parked.Where(parked => !parked.Value.State.Ended).Select(parked => parked.Key)];
 
     /// <summary>Reading went back: an end that was accepted and has not had its turn is read again, and with it what was sent again before it.</summary>
     public void GoBack()
     {
-        foreach (var (stream, parking) in _parked)
+        foreach (var (stream, parking) in _parked.Where(parked => parked.Value.Ends))
         {
-            _parked[stream] = parking with { Ends = false };
+            _parked.TryUpdate(stream, parking with { Ends = false }, parking);
         }
     }
 
@@ -91,25 +111,29 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <returns>False: the event is to be delivered, or is the end of a redrive and <see cref="Continue"/> is to be called in its turn.</returns>
     public bool Takes(CachedEvent item)
     {
-        var parking = _parked.GetValueOrDefault(item.StreamId) is { Ends: false } parked ? parked : null;
+        var parking = _parked.GetValueOrDefault(item.StreamId);
         if (item.Value is RedriveEnd end)
         {
             return !Accepts(item, end, parking);
         }
-        // What lies before the first letter had its turn, is read again (after a loss, for one), and is no part of the parking.
-        if (parking is not { State: var state }
-            || state.BeganAfter(OriginOf(item))
-            || DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive) == state.Since)
+        if (parking is not { Ends: false, State: var state })
         {
             return false;
         }
-        if (state.Names(PositionOf(item)))
+        var position = PositionOf(item);
+        var redrive = DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive);
+        if (state.HasLetterOf(position, redrive))
         {
             // In its turn: the letter may still be under way.
+            _parked[item.StreamId] = new(state, item);
             _writer.Add(new(item, state, null, null));
             return true;
         }
-        Leave(item, new(state, item));
+        if (state.Ended || state.BeganAfter(position) || redrive == state.Since)
+        {
+            return false;
+        }
+        Leave(item, state.With(position));
         return true;
     }
 
@@ -120,27 +144,34 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <param name="attempts">How many there were.</param>
     public void Park(IReadOnlyList<CachedEvent> events, int index, Exception failure, int attempts)
     {
+        if (_fenced)
+        {
+            return; // not done; it is the next owner's
+        }
         var given = events[index];
         var name = RetryRules.NameOf(failure);
-        var atMs = context.Time.GetUtcNow().ToUnixTimeMilliseconds();
+        var former = _parked.GetValueOrDefault(given.StreamId);
         var state = new ParkedState(
-            partition, ParkedState.NameOf(context.Options.GroupId, PositionOf(given), atMs), "", atMs, OriginOf(events[0]), attempts, name);
+            partition,
+            ParkedState.NameOf(context.Options.GroupId, PositionOf(given)),
+            context.Time.GetUtcNow().ToUnixTimeMilliseconds(),
+            attempts,
+            name,
+            former?.State.Letters ?? 0,
+            former?.State.Ranges);
         foreach (var end in events.Where(e => e.Value is RedriveEnd))
         {
             tracker.Complete(end); // of the parking before this one
         }
         var letters = events.Where(e => e.Value is not RedriveEnd).ToList();
-        var former = _parked.GetValueOrDefault(given.StreamId);
-        for (var i = 0; i < letters.Count; i++)
+        foreach (var letter in letters)
         {
-            var parking = new Parking(state, letters[i]);
-            // Parked already: what lies behind all of these and has become a letter is sent again behind them. Only the last one may
+            state = state.With(PositionOf(letter));
+            // Parked already: what was read behind all of these has its letter and is sent again behind them. Only the last one may
             // say so: who reads a state finds every letter up to the one that it names.
-            if (i == letters.Count - 1 && former?.IsBehind(letters[i]) == true)
-            {
-                parking = former with { State = state with { Last = former.State.Last } };
-            }
-            Leave(letters[i], parking, begins: i == 0 && former is null);
+            var further = letter == letters[^1] && former?.IsBehind(letter) == true ? former : null;
+            state = further is null ? state : state.Through(further.Position);
+            Leave(letter, state, further, begins: letter == letters[0] && former is not { State.Ended: false });
         }
         context.Metrics.Parked(partition);
         LogParked(partition, given.Offset, attempts, name);
@@ -149,8 +180,14 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>An accepted end whose turn has come: all that was sent again is done. Only then is the stream parked no longer for others, too.</summary>
     public void Continue(CachedEvent item)
     {
-        _parked.TryRemove(item.StreamId, out _);
-        _writer.Add(new(item, null, null, null));
+        var parking = _parked.GetValueOrDefault(item.StreamId);
+        var ended = parking is null ? null : parking with { Ends = false, State = parking.State with { Ended = true } };
+        if (parking is not { Ends: true } || !_parked.TryUpdate(item.StreamId, ended!, parking))
+        {
+            tracker.Complete(item); // another owner has parked the stream anew meanwhile
+            return;
+        }
+        _writer.Add(new(item, ended!.State, null, null));
         LogContinued(partition, item.Offset);
     }
 
@@ -165,25 +202,13 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     private static string PositionOf(CachedEvent item) => RecordPosition.Of(item.Origin.Source, item.Offset);
 
-    /// <summary>
-    /// Where an event lay that was sent again, before it was for the first time; of any other, where it lies. What another group
-    /// sends again is a new record for this one.
-    /// </summary>
-    private string OriginOf(CachedEvent item)
+    private void Leave(CachedEvent item, ParkedState state, Parking? readTo = null, bool begins = false)
     {
-        var headers = item.Record?.Message.Headers;
-        var isOurs = DeadLetterHeaders.Text(headers, DeadLetterHeaders.Redrive)?.StartsWith($"{context.Options.GroupId}:", StringComparison.Ordinal) == true;
-        return (isOurs ? DeadLetterHeaders.Text(headers, DeadLetterHeaders.RedriveOrigin) : null) ?? PositionOf(item);
-    }
-
-    private void Leave(CachedEvent item, Parking parking, bool begins = false)
-    {
-        var state = parking.State;
-        _parked[item.StreamId] = parking;
+        _parked[item.StreamId] = readTo is null ? new(state, item) : new(state, readTo.Origin, readTo.Offset);
         var position = PositionOf(item);
         var reason = Behind;
         var headers = new Headers();
-        if (state.Since == ParkedState.NameOf(context.Options.GroupId, position, state.AtMs))
+        if (state.Since == ParkedState.NameOf(context.Options.GroupId, position))
         {
             reason = $"given up after {state.Attempts} attempts: {state.FailedWith}";
             headers.Add(DeadLetterHeaders.Attempts, state.Attempts.ToString(CultureInfo.InvariantCulture));
@@ -198,7 +223,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>An end that was overtaken (by a live record, by another failure, by an end before it) changes nothing.</summary>
     private bool Accepts(CachedEvent item, RedriveEnd end, Parking? parking)
     {
-        if (parking is null || parking.State.Since != end.Since || parking.State.Last != end.Last)
+        if (parking is not { Ends: false, State.Ended: false } || parking.State.Since != end.Since || parking.State.Mark != end.Mark)
         {
             tracker.Complete(item);
             return false;
@@ -235,17 +260,19 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     /// <summary>A parked stream.</summary>
     /// <param name="State">As it is, or will be, in the parking topic.</param>
-    /// <param name="Origin">In which pass over the partition its last letter was read; null: a former owner's.</param>
+    /// <param name="Origin">In which pass over the partition its latest event was read that has a letter; null: a former owner's.</param>
     /// <param name="Offset">Where that lies.</param>
     /// <param name="Ends">An end was accepted and waits in the queue: what comes now waits behind it.</param>
     private sealed record Parking(ParkedState State, Origin? Origin, long Offset, bool Ends = false)
     {
         public Parking(ParkedState state, CachedEvent letter)
-            : this(state with { Last = PositionOf(letter) }, letter.Origin, letter.Offset)
+            : this(state, letter.Origin, letter.Offset)
         {
         }
 
-        /// <summary>Whether the last letter lies behind an event of the same pass: whatever is between was read, too.</summary>
+        public string Position => RecordPosition.Of(Origin!.Source, Offset);
+
+        /// <summary>Whether the latest letter lies behind an event of the same pass: whatever is between was read, too.</summary>
         public bool IsBehind(CachedEvent item) => Origin == item.Origin && Offset > item.Offset;
     }
 }

@@ -91,11 +91,11 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
         // 1
         await ReadAgainAsync([.. batch.Where(e => e.Reason is not null && e.Item.Record is null).Select(e => e.Item)]).ConfigureAwait(false);
         // 2
-        await WriteStatesAsync(batch.Where(e => e.Begins), state => state! with { Last = "" }).ConfigureAwait(false);
+        await WriteStatesAsync(batch.Where(e => e.Begins), WithoutLetters).ConfigureAwait(false);
         // 3
         await Task.WhenAll(batch.Where(e => e.Reason is not null).Select(WriteLetterAsync)).ConfigureAwait(false);
         // 4
-        await WriteStatesAsync(batch, state => state).ConfigureAwait(false);
+        await WriteStatesAsync(batch.Where(e => e.Reason is not null || e.State.Ended), state => state).ConfigureAwait(false);
         // 5
         foreach (var e in batch)
         {
@@ -104,8 +104,10 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
     }
 
     /// <summary>The last of each stream.</summary>
-    private Task WriteStatesAsync(IEnumerable<ParkedEvent> events, Func<ParkedState?, ParkedState?> written) =>
+    private Task WriteStatesAsync(IEnumerable<ParkedEvent> events, Func<ParkedState, ParkedState> written) =>
         Task.WhenAll(events.GroupBy(e => e.Item.StreamId).Select(e => context.DeadLetters.WriteStateAsync(e.Key, written(e.Last().State), _stop.Token)));
+
+    private static ParkedState WithoutLetters(ParkedState state) => state with { Ranges = state.Ranges?.Where(range => range.Since != state.Since).ToArray() };
 
     private Task WriteLetterAsync(ParkedEvent e)
     {
@@ -170,8 +172,8 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
 
 /// <summary>One step of a parked stream.</summary>
 /// <param name="Item">The event, or the <see cref="RedriveEnd"/> in its place; done when the step is.</param>
-/// <param name="State">The stream's state after it; null: no longer parked.</param>
-/// <param name="Reason">Why the event becomes a dead letter; null: it does not.</param>
+/// <param name="State">The stream's state after it.</param>
+/// <param name="Reason">Why the event becomes a dead letter; null: it does not, or it has one.</param>
 /// <param name="Headers">The letter's further headers.</param>
 /// <param name="Begins">The stream was not parked before.</param>
-internal sealed record ParkedEvent(CachedEvent Item, ParkedState? State, string? Reason, Headers? Headers, bool Begins = false);
+internal sealed record ParkedEvent(CachedEvent Item, ParkedState State, string? Reason, Headers? Headers, bool Begins = false);

@@ -10,6 +10,7 @@ internal sealed partial class PartitionReader
 {
     private string? _topicId;
     private Origin _origin = new("", 0, null);
+    private long _low;
     private Task<string>? _asked;
     private long _askedAt;
 
@@ -27,6 +28,7 @@ internal sealed partial class PartitionReader
         }
         // After the claim: until then a former owner may have advanced the position past an end that was asked for before.
         var range = consumer.QueryWatermarkOffsets(_topicPartition, RequestTimeout);
+        _low = range.Low.Value;
         if (_topicId is not null && _topicId != topicId)
         {
             Restart(consumer, topicId, range);

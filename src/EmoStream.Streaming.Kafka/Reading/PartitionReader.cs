@@ -133,7 +133,7 @@ internal sealed partial class PartitionReader(
                     context.Metrics.HandedOver(partition, "fenced");
                     (_superseded, _claimed) = (true, null);
                     Volatile.Write(ref _high, -1);
-                    parking?.LoadAgain();
+                    parking?.Fence();
                     LetGo();
                     Pause();
                 }
@@ -153,11 +153,6 @@ internal sealed partial class PartitionReader(
         }
         finally
         {
-            if (_superseded)
-            {
-                // The partition is somebody else's already: what is not written of what was parked here must not be any longer.
-                parking?.Stop();
-            }
             _readingEnded.TrySetResult();
             output.TryComplete();
             // As at the end of Read, where the stop found the reader elsewhere: the partition is not free before all is written.
@@ -180,7 +175,7 @@ internal sealed partial class PartitionReader(
         Hold();
         using var consumer = Build();
         Position(consumer);
-        parking?.Load(_stop.Token);
+        parking?.Load(_origin.Source, _low, _stop.Token);
         _pause = FirstPause;
         while (!_stop.IsCancellationRequested)
         {

@@ -242,3 +242,34 @@ internal sealed record RepeatProduce(int Events) : Fault("the producer")
         return Task.CompletedTask;
     }
 }
+
+/// <summary>
+/// A conversation that no grain can take is given up and parked; some time later its state is back, and it is sent again, once,
+/// whatever else is broken at that moment. It is sent again until it goes on when the round is judged.
+/// </summary>
+internal sealed record PoisonConversation(int Conversation, int Events) : Fault("a conversation")
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
+    public override async Task RunAsync(World world, CancellationToken cancellationToken)
+    {
+        var id = world.Traffic.Plain[Conversation];
+        await Eventually.TrueAsync(async _ => await TryAsync(() => world.Poison.InflictAsync(id)) && (await world.Poison.ParkedAsync()).Contains(id), () => "the conversation is parked", Patience);
+        await world.Traffic.AfterAsync(Events).WaitAsync(cancellationToken);
+        if (await TryAsync(world.Poison.CureAsync)) await world.Poison.RedriveAsync();
+    }
+
+    /// <summary>Redis, too, may be away.</summary>
+    private static async Task<bool> TryAsync(Func<Task> ask)
+    {
+        try
+        {
+            await ask();
+            return true;
+        }
+        catch (Exception e) when (e is RedisException or RedisTimeoutException)
+        {
+            return false;
+        }
+    }
+}

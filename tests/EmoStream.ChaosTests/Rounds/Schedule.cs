@@ -22,6 +22,7 @@ internal sealed record Schedule(int Number, IReadOnlyList<(int After, Fault Faul
         r => new SlowRedis(r.Next(5, 100), Seconds(r, 2, 5)),
         r => new SlowScorer(r.Next(20, 500), Seconds(r, 2, 5)),
         r => new RepeatProduce(r.Next(10, 500)),
+        r => new PoisonConversation(r.Next(Traffic.PlainConversations), r.Next(50, 500)),
     ];
 
     /// <summary>How many kinds of faults there are.</summary>

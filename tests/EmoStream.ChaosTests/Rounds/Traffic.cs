@@ -38,6 +38,12 @@ internal sealed class Traffic(UtteranceProducer producer, int seed)
     /// <summary>Conversations of this round.</summary>
     public IReadOnlyList<string> Open => _open;
 
+    /// <summary>Those of them that are never revised.</summary>
+    public IReadOnlyList<string> Plain => [.. _open.Where(conversation => !IsRevised(conversation))];
+
+    /// <summary>How many those are.</summary>
+    public const int PlainConversations = (NewConversations + StandingConversations) / 2;
+
     /// <summary>Events that Kafka has acknowledged, since the world began.</summary>
     public long Acknowledged => Interlocked.Read(ref _acknowledged);
 
@@ -127,8 +133,7 @@ internal sealed class Traffic(UtteranceProducer producer, int seed)
         lock (_lock)
         {
             if (!_said.TryGetValue(conversation, out var said)) _said.Add(conversation, said = []);
-            // Every other conversation stays plain: there the number of changes is exact, and a doubled one shows.
-            var isRevised = said.Count > 0 && conversation[^1] % 2 == 0;
+            var isRevised = said.Count > 0 && IsRevised(conversation);
             return _random.Next(100) switch
             {
                 < 6 when isRevised => Revise(said),
@@ -139,6 +144,9 @@ internal sealed class Traffic(UtteranceProducer producer, int seed)
             };
         }
     }
+
+    /// <summary>Every other conversation stays plain: there the number of changes is exact, and a doubled one shows.</summary>
+    private static bool IsRevised(string conversation) => conversation[^1] % 2 == 0;
 
     private UtteranceEvent Say(string conversation, List<UtteranceEvent> said)
     {

@@ -25,6 +25,7 @@ internal sealed class World : IAsyncDisposable
 
     private const int Partitions = 8;
     private const int Starts = 5;
+    private const int Retries = 3;
     private const string Group = "emostream";
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(2) };
@@ -53,6 +54,8 @@ internal sealed class World : IAsyncDisposable
             DeliveryTimeout = TimeSpan.FromMinutes(10),
         }));
         Traffic = new Traffic(_producer, seed);
+        Poison = new Poison(kafkaLine.Address, _cluster.DeadLetterTopic, () => Redis.ConnectionString);
+        for (var i = 0; i < Retries; i++) _cluster.Environment[$"Orleans__Streaming__Kafka__RetryDelays__{i}"] = "00:00:00.1";
     }
 
     /// <summary>Why there can be no world here; null where there can.</summary>
@@ -68,6 +71,8 @@ internal sealed class World : IAsyncDisposable
     public TcpProxy RedisLine { get; }
 
     public Traffic Traffic { get; }
+
+    public Poison Poison { get; }
 
     /// <summary>Whether a round is under way, or ended otherwise than it should.</summary>
     public bool IsBroken { get; set; }
@@ -187,6 +192,8 @@ internal sealed class World : IAsyncDisposable
             await Eventually.TrueAsync(
                 async _ =>
                 {
+                    // Also of earlier rounds: Redis may have been put back to when they were ill.
+                    if (Poison.IsUsed) await HealPoisonedAsync();
                     var timelines = await Task.WhenAll(conversations.Select(reader.ReadAsync));
                     report = Traffic.Ledger.Compare(timelines.OfType<ConversationTimeline>(), conversations);
                     return report.IsClean;
@@ -202,8 +209,14 @@ internal sealed class World : IAsyncDisposable
         return report;
     }
 
+    private async Task HealPoisonedAsync()
+    {
+        await Poison.CureAsync();
+        if ((await Poison.ParkedAsync()).Count > 0) await Poison.RedriveAsync();
+    }
+
     /// <summary>
-    /// What must hold besides when the last round is over: nothing became a dead letter, everything is committed, no log names a
+    /// What must hold besides when the last round is over: nothing is a dead letter (nor ever was, where nothing was poisoned), everything is committed, no log names a
     /// conversation, and a follower from the beginning sees what the timelines say, in the order of the changes.
     /// </summary>
     /// <returns>What does not; null when all does.</returns>
@@ -221,7 +234,8 @@ internal sealed class World : IAsyncDisposable
             return $"{committed} of {produced} records are committed";
         }
 
-        if ((await letters.ReadAsync()).Produced is var dead and not 0) return $"{dead} dead letters";
+        if (!Poison.IsUsed && (await letters.ReadAsync()).Produced is var dead and not 0) return $"{dead} dead letters";
+        if ((await Poison.ParkedAsync()).Count is var parked and not 0) return $"{parked} conversations are parked";
         if (_cluster.LogLines().FirstOrDefault(line => line.Contains(Traffic.IdPrefix, StringComparison.Ordinal)) is { } told) return $"a log line names a conversation: {told}";
 
         await using var redis = await ConnectionMultiplexer.ConnectAsync(Redis.ConnectionString);

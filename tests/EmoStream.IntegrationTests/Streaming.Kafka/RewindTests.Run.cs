@@ -94,11 +94,12 @@ public sealed partial class RewindTests
         }
 
         /// <summary>As another owner does that gives up an event of the stream.</summary>
-        public Task ParkAsync(StreamId stream, long offset) =>
-            _context.DeadLetters.WriteStateAsync(
-                stream,
-                new ParkedState(0, $"{_options.GroupId}:{Origin.Source}@{offset}", $"{Origin.Source}@{offset}", 0),
-                TestContext.Current.CancellationToken);
+        public Task ParkAsync(StreamId stream, long offset)
+        {
+            var position = $"{Origin.Source}@{offset}";
+            return _context.DeadLetters.WriteStateAsync(
+                stream, new ParkedState(0, ParkedState.NameOf(_options.GroupId, position), 0).With(position), TestContext.Current.CancellationToken);
+        }
 
         /// <summary>As the cache does with events that were refused too often.</summary>
         public void GiveUp(params long[] offsets) => Parking.Park([.. offsets.Select(offset => _taken[offset])], 0, new InvalidOperationException(), 1);

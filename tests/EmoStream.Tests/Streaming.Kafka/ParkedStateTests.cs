@@ -21,25 +21,59 @@ public sealed class ParkedStateTests
     }
 
     [Theory]
-    [InlineData("q8Xw/3@1071", 1070, true)]
-    [InlineData("q8Xw/3@1071", 1071, false)]
-    [InlineData("q8Xw/3@1071", 1072, false)]
-    [InlineData("q8Xw/13@1071", 9, false)]
-    [InlineData("q8Xw/3@", 9, false)]
-    [InlineData("q8Xw/3", 9, false)]
-    [InlineData("", 9, false)]
-    [InlineData(null, 9, false)]
-    public void BeganAfter_OnlyWhatLiesBeforeItInTheSamePartition(string? from, long offset, bool before) =>
-        Assert.Equal(before, new ParkedState(3, "", "", 0, from).BeganAfter(RecordPosition.Of("q8Xw/3", offset)));
+    [InlineData("q8Xw/3@1070", true, false)]
+    [InlineData("q8Xw/3@1071", false, true)]
+    [InlineData("q8Xw/3@1075", false, true)]
+    [InlineData("q8Xw/3@1080", false, true)]
+    [InlineData("q8Xw/3@1081", false, false)]
+    [InlineData("q8Xw/13@9", false, false)]
+    [InlineData("q8Xw/13@1075", false, false)]
+    public void Position_BeforeInAndBehindTheLetters(string position, bool before, bool letter)
+    {
+        var state = new ParkedState(3, "now", 0).With("q8Xw/3@1071").With("q8Xw/3@1080");
+        Assert.Equal(before, state.BeganAfter(position));
+        Assert.Equal(letter, state.HasLetterOf(position, null));
+        Assert.Equal(letter, state.HasLetterOf(position, "before"));
+        Assert.False(state.HasLetterOf(position, "now"));
+        // Of the next parking, those before stay where they were.
+        var next = (state with { Since = "next" }).With("q8Xw/3@2000");
+        Assert.Equal(letter, next.HasLetterOf(position, "next"));
+        Assert.False(next.HasLetterOf(position, "now"));
+        Assert.NotEqual(position.StartsWith("q8Xw/13", StringComparison.Ordinal), next.BeganAfter(position));
+        Assert.Equal("q8Xw/3@2000#3", next.Mark);
+    }
+
+    [Fact]
+    public void With_LettersOfTwoPartitions_OneRangeOfEachAndTheLastIsTheLatest()
+    {
+        var state = new ParkedState(3, "now", 0);
+        Assert.Null(state.Last);
+        state = state.With("q8Xw/3@7").With("q8Xw/1@2").With("q8Xw/3@9");
+        Assert.Equal([new("now", "q8Xw/1@2", "q8Xw/1@2"), new("now", "q8Xw/3@7", "q8Xw/3@9")], state.Ranges!);
+        Assert.Equal("q8Xw/3@9#3", state.Mark);
+        Assert.False(state.IsGone("q8Xw/3", 10));
+    }
 
     [Theory]
-    [InlineData("q8Xw/3@1071", 1070, true)]
-    [InlineData("q8Xw/3@1071", 1071, true)]
-    [InlineData("q8Xw/3@1071", 1072, false)]
-    [InlineData("q8Xw/13@1071", 9, false)]
-    [InlineData("", 0, false)]
-    public void Names_WhatLiesUpToTheLastInTheSamePartition(string last, long offset, bool named) =>
-        Assert.Equal(named, new ParkedState(3, "", last, 0).Names(RecordPosition.Of("q8Xw/3", offset)));
+    [InlineData(9, false)]
+    [InlineData(10, true)]
+    public void IsGone_WhenTheTopicBeginsBehindAllLetters(long low, bool gone) =>
+        Assert.Equal(gone, new ParkedState(3, "now", 0).With("q8Xw/3@7").With("q8Xw/3@9").IsGone("q8Xw/3", low));
+
+    [Fact]
+    public void Ranges_OfManyParkings_TheLatestStay()
+    {
+        var state = new ParkedState(3, "", 0);
+        for (var i = 0; i < 20; i++) state = (state with { Since = $"{i}" }).With($"q8Xw/3@{i}");
+        Assert.Equal(Enumerable.Range(4, 16).Select(i => $"{i}"), state.Ranges!.Select(range => range.Since));
+    }
+
+    [Fact]
+    public void Bytes_ComeBackAsTheSameState()
+    {
+        var state = new ParkedState(3, "g:q8Xw/3@7", 1763860000000, 4, "System.FormatException").With("q8Xw/3@7") with { Ended = true };
+        Assert.Equivalent(state, ParkedState.Of(state.ToBytes()), strict: true);
+    }
 
     [Theory]
     [InlineData("")]

@@ -21,7 +21,7 @@ public sealed partial class PartitionCacheTests
     {
         using var a = Parked("a");
         SendAgain("a");
-        End("a", "t/0@0");
+        End("a", "t/0@0#1");
         Assert.False(_cache.Parking.IsParked(Id("a")));
         Assert.Equal([1L], Next(a));
         Assert.Equal(0, Continued);
@@ -41,8 +41,7 @@ public sealed partial class PartitionCacheTests
         _next = 7;
         _tracker.StartAt(7);
         using var a = Parked("a");
-        _next = 5;
-        _tracker.Rewind(5);
+        Rewind(5);
         Add("a", "a", "a", "a");
         Assert.Equal([5L, 6], Next(a));
         Assert.False(Moves(a));
@@ -54,15 +53,14 @@ public sealed partial class PartitionCacheTests
         _next = 7;
         _tracker.StartAt(7);
         using var a = Parked("a");
-        _next = 5;
-        _tracker.Rewind(5);
+        Rewind(5);
         Add("a");
         _next = 7;
         Add("a");
         RefuseToTheEnd(a, 5);
-        End("a", last: "t/0@5");
+        End("a", "t/0@5#2");
         Assert.True(_cache.Parking.IsParked(Id("a")));
-        End("a", last: "t/0@7");
+        End("a", "t/0@7#2");
         Assert.False(_cache.Parking.IsParked(Id("a")));
     }
 
@@ -73,9 +71,9 @@ public sealed partial class PartitionCacheTests
         SendAgain("a");
         Add("a");
         RefuseToTheEnd(a, 1);
-        End("a", last: "t/0@1");
+        End("a", "t/0@1#3");
         Assert.True(_cache.Parking.IsParked(Id("a")));
-        End("a", last: "t/0@2");
+        End("a", "t/0@2#3");
         Assert.False(_cache.Parking.IsParked(Id("a")));
     }
 
@@ -87,8 +85,7 @@ public sealed partial class PartitionCacheTests
         using var a = Parked("a");
         SendAgain("a", "t/0@3");
         RefuseToTheEnd(a, 4);
-        _next = 2;
-        _tracker.Rewind(2);
+        Rewind(2);
         Add("a", "a");
         Assert.Equal([2L], Next(a));
         Assert.False(Moves(a));
@@ -117,8 +114,7 @@ public sealed partial class PartitionCacheTests
         var former = _since;
         RefuseToTheEnd(a, 3);
         Assert.True(_cache.Parking.IsParked(Id("a")));
-        _next = 2;
-        _tracker.Rewind(2);
+        Rewind(2);
         SendAgain("a", "t/0@0", former);
         SendAgain("a", "t/0@1", former);
         Assert.Equal([2L], Next(a));
@@ -129,19 +125,20 @@ public sealed partial class PartitionCacheTests
     public void End_NothingBeforeIt_ContinuedAtOnce()
     {
         using var a = Parked("a");
-        End("a", "t/0@0");
+        End("a", "t/0@0#1");
         Assert.Equal(1, Continued);
         Add("a");
         Assert.Equal([2L], Next(a));
     }
 
     [Theory]
-    [InlineData("g:t/0@0#7", "t/0@0")]
-    [InlineData(null, "t/0@7")]
-    public void End_OfAnotherParkingOrOvertaken_ChangesNothing(string? since, string last)
+    [InlineData("g:t/0@7", "t/0@0#1")]
+    [InlineData(null, "t/0@7#1")]
+    [InlineData(null, "t/0@0#2")]
+    public void End_OfAnotherParkingOrOvertaken_ChangesNothing(string? since, string mark)
     {
         using var a = Parked("a");
-        End("a", last, since);
+        End("a", mark, since);
         Assert.True(_cache.Parking.IsParked(Id("a")));
         Assert.Equal(0, Continued);
         Assert.False(Moves(a));
@@ -153,7 +150,7 @@ public sealed partial class PartitionCacheTests
     {
         using var a = Parked("a");
         SendAgain("a");
-        End("a", "t/0@0");
+        End("a", "t/0@0#1");
         Add("a", "a");
         Assert.Equal([1L], Next(a)); // although three fit into a delivery
         Assert.Equal(0, Continued);
@@ -169,7 +166,7 @@ public sealed partial class PartitionCacheTests
         using var a = Parked("a");
         var former = _since;
         SendAgain("a");
-        End("a", "t/0@0");
+        End("a", "t/0@0#1");
         Add("a");
         RefuseToTheEnd(a, 1);
         Assert.True(_cache.Parking.IsParked(Id("a")));
@@ -179,9 +176,9 @@ public sealed partial class PartitionCacheTests
         Assert.False(Moves(a));
 
         // The same end once more is none of the new parking; its own is.
-        End("a", "t/0@0", former);
+        End("a", "t/0@0#1", former);
         Assert.True(_cache.Parking.IsParked(Id("a")));
-        End("a", "t/0@3");
+        End("a", "t/0@3#3");
         Assert.False(_cache.Parking.IsParked(Id("a")));
         Assert.Equal(1, Continued);
     }
@@ -192,7 +189,7 @@ public sealed partial class PartitionCacheTests
         using var a = Parked("a");
         using var slow = _cache.GetCacheCursor(Id("a"), null);
         SendAgain("a");
-        End("a", "t/0@0");
+        End("a", "t/0@0#1");
         Add("a");
         Next(slow);
         Next(a);
@@ -215,7 +212,7 @@ public sealed partial class PartitionCacheTests
         using var a = Parked("a");
         var slow = _cache.GetCacheCursor(Id("a"), null);
         SendAgain("a");
-        End("a", "t/0@0");
+        End("a", "t/0@0#1");
         Add("a");
         Next(a);
         Assert.False(Moves(a));
@@ -230,12 +227,12 @@ public sealed partial class PartitionCacheTests
     {
         using var a = Parked("a");
         SendAgain("a");
-        End("a", "t/0@0");
+        End("a", "t/0@0#1");
         Next(a);
         Rewind(1);
         SendAgain("a");
         Assert.Equal([1L], Next(a));
-        End("a", "t/0@0");
+        End("a", "t/0@0#1");
         Assert.Equal(0, Continued);
         Add("a");
         Assert.Equal([3L], Next(a));
@@ -247,8 +244,8 @@ public sealed partial class PartitionCacheTests
     {
         using var a = Parked("a");
         SendAgain("a");
-        End("a", "t/0@0");
-        End("a", "t/0@0");
+        End("a", "t/0@0#1");
+        End("a", "t/0@0#1");
         Next(a);
         Assert.False(Moves(a));
         Assert.Equal(1, Continued);
@@ -262,14 +259,14 @@ public sealed partial class PartitionCacheTests
         Add("a");
         SendAgain("a", "t/0@0");
         SendAgain("a", "t/0@1");
-        End("a", "t/0@1");
+        End("a", "t/0@1#2");
         Next(a);
         Rewind(0);
         Add("a", "a");
         Assert.False(Moves(a));
         SendAgain("a", "t/0@0");
         SendAgain("a", "t/0@1");
-        End("a", "t/0@1");
+        End("a", "t/0@1#2");
         Add("a");
         Assert.Equal([2L, 3], Next(a));
         Assert.Equal(0, Continued);
@@ -284,30 +281,51 @@ public sealed partial class PartitionCacheTests
         Add("a");
         Rewind(0);
         Add("a");
-        // Only the first has come again so far; it is not the last one now.
-        End("a", "t/0@1");
+        // Only the first has come again so far; it is not the last one now, and no letter more.
+        End("a", "t/0@1#2");
+        Assert.Equal(1, Continued);
+    }
+
+    /// <summary>A loss may take reading back into the middle of what was parked: what comes first there was sent again behind what lies before.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Ended_ReadAgain_OnlyWhereItWasSentAgainAndInOrder(int from)
+    {
+        using var a = Parked("a");
+        Add("a");
+        SendAgain("a", "t/0@0");
+        SendAgain("a", "t/0@1");
+        End("a", "t/0@1#2");
+        Assert.Equal([2L, 3], Next(a));
+        Assert.False(Moves(a));
+        Assert.Equal(1, Continued);
+        Rewind(from);
+        Add([.. Enumerable.Repeat("a", 2 - from)]);
+        SendAgain("a", "t/0@0");
+        SendAgain("a", "t/0@1");
+        End("a", "t/0@1#2");
+        Add("a");
+        Assert.Equal([2L, 3, 5], Next(a));
         Assert.Equal(1, Continued);
     }
 
     [Fact]
-    public void Parked_GivenUpAgainAfterARedriveAndARewind_WhatWasSentAgainForTheFormerParkingIsALetter()
+    public void Ended_RefusedWhenItIsReadAgain_ParkedAnewAndWhatIsBetweenIsSentAgainOnce()
     {
         using var a = Parked("a");
-        var former = _since;
         SendAgain("a");
-        End("a", "t/0@0");
+        End("a", "t/0@0#1");
         Assert.Equal([1L], Next(a));
         Assert.False(Moves(a));
-        Assert.Equal(1, Continued);
+        var former = _since;
         Rewind(0);
         Add("a");
-        RefuseToTheEnd(a, 0);
         SendAgain("a", since: former);
-        Assert.False(Moves(a));
-        // It is the last one.
-        End("a", "t/0@0");
+        RefuseToTheEnd(a, 1);
         Assert.True(_cache.Parking.IsParked(Id("a")));
-        End("a", "t/0@1");
+        End("a", "t/0@0#1", former);
+        End("a", "t/0@1#2");
         Assert.False(_cache.Parking.IsParked(Id("a")));
     }
 
@@ -326,9 +344,78 @@ public sealed partial class PartitionCacheTests
         Assert.Contains(_logs.Lines, line => line.Contains("offset 1: given up", StringComparison.Ordinal));
         Assert.False(Moves(slow));
         Assert.False(Moves(fast));
-        End("a", "t/0@2");
+        End("a", "t/0@2#3");
         Assert.False(_cache.Parking.IsParked(Id("a")));
         // The first is a letter, too: nothing before it is.
+        Assert.Equal(0, _tracker.Watermark);
+    }
+
+    [Fact]
+    public void Parked_RefusedWhenSentAgainAfterReadingWentBack_SentAgainWithWhatHasItsLetter()
+    {
+        using var a = Parked("a");
+        Add("a");
+        SendAgain("a", "t/0@0");
+        SendAgain("a", "t/0@1");
+        Add("a");
+        var former = _since;
+        Rewind(2);
+        SendAgain("a", "t/0@0", former);
+        SendAgain("a", "t/0@1", former);
+        Add("a");
+        Refuse(a, 2, 3);
+        _time.Advance(Long);
+        RefuseToTheEnd(a, 2);
+        End("a", "t/0@3#5");
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+        End("a", "t/0@4#5");
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+    }
+
+    /// <summary>The last letter was left out, so nothing of it waits in the queue.</summary>
+    [Fact]
+    public void End_AcceptedAndAnEventBeforeItRefused_ParkedAnewWithTheLetterThatWasLeftOut()
+    {
+        using var a = Parked("a");
+        SendAgain("a");
+        Add("a");
+        End("a", "t/0@2#2");
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+        RefuseToTheEnd(a, 1);
+        Assert.True(_cache.Parking.IsParked(Id("a")));
+        Add("a");
+        Assert.False(Moves(a));
+        End("a", "t/0@4#4");
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+    }
+
+    /// <summary>A redrive that had no answer in time sends its last letter once more, and that one is refused.</summary>
+    [Fact]
+    public void Parked_ByWhatWasSentAgainOnceMore_WhatWasDeliveredBetweenIsNotTakenForALetter()
+    {
+        using var a = Parked("a");
+        SendAgain("a");
+        End("a", "t/0@0#1");
+        Add("a");
+        SendAgain("a");
+        Assert.Equal([1L], Next(a));
+        Refuse(a, 3, 4);
+        _time.Advance(Long);
+        Assert.Equal([3L], Next(a));
+        RefuseToTheEnd(a, 4);
+        Rewind(3);
+        Add("a");
+        Assert.Equal([3L], Next(a));
+    }
+
+    [Fact]
+    public void GiveUp_AnotherOwnerHasThePartition_NothingIsParked()
+    {
+        Add("a");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        _cache.Parking.Fence();
+        RefuseToTheEnd(a, 0);
+        Assert.False(_cache.Parking.IsParked(Id("a")));
         Assert.Equal(0, _tracker.Watermark);
     }
 
@@ -348,9 +435,9 @@ public sealed partial class PartitionCacheTests
     /// <summary>Every attempt that the schedule has.</summary>
     private void RefuseToTheEnd(IQueueCacheCursor cursor, long offset)
     {
+        _since = ParkedState.NameOf("g", $"t/0@{offset}");
         for (var i = 0; i < 3; i++)
         {
-            _since = ParkedState.NameOf("g", $"t/0@{offset}", _time.GetUtcNow().ToUnixTimeMilliseconds());
             Refuse(cursor, offset);
             _time.Advance(Long);
         }
@@ -366,5 +453,5 @@ public sealed partial class PartitionCacheTests
         _cache.AddToCache([Read(stream, stream, new() { Message = new() { Headers = headers } })]);
     }
 
-    private void End(string stream, string last, string? since = null) => _cache.AddToCache([Read(stream, new RedriveEnd(Id(stream), since ?? _since, last), null)]);
+    private void End(string stream, string mark, string? since = null) => _cache.AddToCache([Read(stream, new RedriveEnd(Id(stream), since ?? _since, mark), null)]);
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Confluent.Kafka;
 using EmoStream.Cli.Up;
 using EmoStream.Streaming.Kafka;
+using EmoStream.Streaming.Kafka.DeadLetters;
 
 namespace EmoStream.Tests.Cli.DeadLetters;
 
@@ -113,7 +114,7 @@ public sealed class DlqCommandTests : IDisposable
     public async Task Redrive_ParkedConversationAndNoSilo_SentInOrderOnceAndExitCodeSaysSo()
     {
         const string since = "id/0@3";
-        await WriteStateAsync("n/secret", $$"""{"partition":0,"since":"{{since}}","last":"id/0@9","atMs":1}""");
+        await WriteStateAsync(since, "id/0@9", letters: 5);
         // Sent again before and refused again: lies last, goes first, and once also where it was read again from its first place. The
         // other copy is one of a crash.
         foreach (var (position, origin) in ((int, int)[])[(4, 4), (5, 5), (5, 5), (9, 3), (3, 3)])
@@ -132,7 +133,7 @@ public sealed class DlqCommandTests : IDisposable
             ["id/0@3", "id/0@4", "id/0@5", null],
             sent.Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
         Assert.All(sent, r => Assert.Equal(since, DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.Redrive)));
-        Assert.Equal("id/0@9", DeadLetterHeaders.Text(sent[3].Message.Headers, DeadLetterHeaders.RedriveEnd));
+        Assert.Equal("id/0@9#5", DeadLetterHeaders.Text(sent[3].Message.Headers, DeadLetterHeaders.RedriveEnd));
         // No tombstone, and not in the place of the conversation's last record: the topic may be compacted, others read it, too.
         Assert.Empty(sent[3].Message.Value!);
         Assert.Equal("emostream-redrive-end/" + since, Encoding.UTF8.GetString(sent[3].Message.Key!));
@@ -170,7 +171,7 @@ public sealed class DlqCommandTests : IDisposable
     public async Task Redrive_ParkedAnew_NoLetterOfTheFormerParkingStays()
     {
         await ParkAsync(0, 1);
-        var silo = AnswerEndAsync(0, () => WriteStateAsync("n/secret", """{"partition":0,"since":"id/0@2","last":"id/0@3","atMs":1}"""));
+        var silo = AnswerEndAsync(0, () => WriteStateAsync("id/0@2", "id/0@3"));
         var (exitCode, output, error) = await RunAsync("redrive", "--all");
         await silo;
         Assert.Equal(1, exitCode);
@@ -181,7 +182,7 @@ public sealed class DlqCommandTests : IDisposable
     [Fact]
     public async Task Redrive_LettersAreBeingWritten_NoneGoesBeforeTheStateNamesThem()
     {
-        await WriteStateAsync("n/secret", """{"partition":0,"since":"id/0@0","last":"","atMs":1}""");
+        await WriteStateAsync("id/0@0", null);
         await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@0"), ("position", "id/0@0"), ("origin", "id/0@0"));
         var (exitCode, output, error) = await RunAsync("redrive", "--all", "--timeout", "1");
         Assert.Equal(1, exitCode);
@@ -208,7 +209,7 @@ public sealed class DlqCommandTests : IDisposable
             await WriteAsync(
                 ("reason", "r"), ("partition", $"{source}"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", $"id/{source}@{offset}"), ("origin", $"id/{source}@{offset}"));
         }
-        await WriteStateAsync("n/secret", $$"""{"partition":0,"since":"id/0@3","last":"{{last}}","atMs":1}""");
+        await WriteStateAsync("id/0@3", last);
 
         Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
 
@@ -226,7 +227,7 @@ public sealed class DlqCommandTests : IDisposable
     public async Task Redrive_LetterThatNamesAParkingTopic_ThatOneSaysWhatIsParked()
     {
         _kafka.CreateTopic("elsewhere", 1);
-        await ProduceAsync("elsewhere", new() { Key = "n/secret"u8.ToArray(), Value = """{"partition":0,"since":"id/0@3","last":"id/0@3","atMs":1}"""u8.ToArray() });
+        await WriteStateAsync("id/0@3", "id/0@3", topic: "elsewhere");
         await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", "id/0@3"), ("parking-topic", "elsewhere"));
 
         // t.parked knows nothing of it: there, it would count as continued.
@@ -275,7 +276,7 @@ public sealed class DlqCommandTests : IDisposable
         {
             var position = $"id/0@{offset}";
             await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@0"), ("position", position), ("origin", position));
-            await WriteStateAsync("n/secret", $$"""{"partition":0,"since":"id/0@0","last":"{{position}}","atMs":1}""");
+            await WriteStateAsync("id/0@0", position);
         }
     }
 
@@ -292,6 +293,25 @@ public sealed class DlqCommandTests : IDisposable
         Assert.Empty(Read(new TopicPartition("t", 0)));
         // What stands alone needs no such topic.
         Assert.Equal(0, (await RunAsync("redrive", "--reason", "alone", "--parking-topic", "nowhere")).ExitCode);
+    }
+
+    [Fact]
+    public async Task Redrive_SkippedLetterIsNotThere_Returns1AndSendsNothing()
+    {
+        await WriteAsync(("reason", "r"));
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--skip", "0:7")).ExitCode);
+        Assert.Empty(Read(new TopicPartition("t", 0)));
+        Assert.Equal(["0:0"], await LettersAsync());
+    }
+
+    [Fact]
+    public async Task List_TopicOfOtherRecords_Returns1AndSaysSo()
+    {
+        await ProduceAsync("t", new() { Key = "secret"u8.ToArray(), Value = "payload"u8.ToArray() });
+        var (exitCode, output, error) = await CliRun.RunAsync("dlq", "list", "--kafka", _kafka.BootstrapServers, "--topic", "t");
+        Assert.Equal(1, exitCode);
+        Assert.Equal("", output);
+        Assert.Contains("no dead-letter topic", error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -323,7 +343,7 @@ public sealed class DlqCommandTests : IDisposable
             await WriteAsync(
                 ("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@0"), ("position", $"id/0@{offset}"), ("origin", $"id/0@{offset}"));
         }
-        await WriteStateAsync("n/secret", $$"""{"partition":0,"since":"id/0@0","last":"id/0@{{offsets[^1]}}","atMs":1}""");
+        await WriteStateAsync("id/0@0", $"id/0@{offsets[^1]}");
     }
 
     /// <summary>A stand-in for a silo, which does this when it reads the end behind so many others.</summary>
@@ -343,8 +363,12 @@ public sealed class DlqCommandTests : IDisposable
     private async Task<List<string>> LettersAsync() =>
         [.. JsonDocument.Parse((await RunAsync("list", "--json")).Output).RootElement.EnumerateArray().Select(l => l.GetProperty("letter").GetString()!)];
 
-    private Task WriteStateAsync(string stream, string state) =>
-        ProduceAsync("t.parked", new() { Key = Encoding.UTF8.GetBytes(stream), Value = Encoding.UTF8.GetBytes(state) });
+    /// <summary>That the conversation is parked, with letters up to the last; null: none is there yet.</summary>
+    private Task WriteStateAsync(string since, string? last, int letters = 1, string topic = "t.parked")
+    {
+        var state = new ParkedState(0, since, 1, Letters: letters, Ranges: last is null ? [] : [new(since, last, last)]);
+        return ProduceAsync(topic, new() { Key = "n/secret"u8.ToArray(), Value = state.ToBytes() });
+    }
 
     private async Task ProduceAsync(string topic, Message<byte[]?, byte[]?> message)
     {
