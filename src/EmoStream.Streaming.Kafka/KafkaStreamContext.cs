@@ -39,6 +39,8 @@ internal sealed record KafkaStreamContext(
     {
         GroupId = options.GroupId,
         EnableAutoCommit = true,
+        // Nobody joins the group; so long a commit waits for its coordinator, which a broker that has just started may not have yet.
+        SessionTimeoutMs = 6_000,
         AutoCommitIntervalMs = (int)options.CommitInterval.TotalMilliseconds,
         EnableAutoOffsetStore = false,
         AutoOffsetReset = AutoOffsetReset.Error,
