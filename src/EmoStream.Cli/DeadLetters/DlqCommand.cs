@@ -144,7 +144,7 @@ internal static class DlqCommand
             using var topic = source.Open(parsed);
             var letters = topic.Read(letter => letter.Stream is null && IsChosen(letter), cancellationToken);
             var chosen = letters.FindAll(IsChosen);
-            foreach (var missing in wanted.Concat(left).Where(place => !letters.Exists(letter => letter.Place == place)))
+            foreach (var missing in wanted.Where(place => !letters.Exists(letter => letter.Place == place)))
             {
                 terminal.Fail($"There is no letter {missing}, or it was sent again already.", "`emostream dlq list` names those that are there.");
                 return ExitCode.Failure;

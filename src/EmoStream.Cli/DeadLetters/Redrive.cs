@@ -49,7 +49,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         long? asked = null;
         while (true)
         {
-            // The state first: every letter up to the one that it names is there when the topic is read.
+            // The state first: every letter that it names is there when the topic is read. Others may lack a neighbour that is still being written.
             var state = topic.StateOf(any, cancellationToken);
             if (state is { Last: null })
             {
@@ -64,7 +64,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
             }
 
             var letters = topic.Read(letter => WaitsWith(letter, any), cancellationToken, read)
-                .Where(letter => WaitsWith(letter, any) && IsComplete(letter, state))
+                .Where(letter => WaitsWith(letter, any) && state?.Names(letter.Position) != false)
                 .OrderBy(letter => letter.OriginOffset)
                 .ToList();
             if (state is null && topic.StateOf(any, cancellationToken) is not null)
@@ -213,10 +213,6 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         : letter.IsTruncated ? "a letter without value cannot be sent again: its record may still be in its topic; --skip leaves it out"
         : !KafkaEnvironment.IsTopic(letter.Topic) ? $"letter {letter.Place} names no topic to send it to; --skip leaves it out"
         : null;
-
-    /// <summary>Letters behind the one that the state names may lack a neighbour that is still being written.</summary>
-    private static bool IsComplete(DeadLetter letter, ParkedState? state) =>
-        state is null || !RecordPosition.IsBefore(state.Last!, letter.Position);
 
     /// <summary>The first state that differs from the one given, else that one when patience ends.</summary>
     private async Task<ParkedState?> AnswerAsync(DeadLetter letter, ParkedState asked, CancellationToken cancellationToken)

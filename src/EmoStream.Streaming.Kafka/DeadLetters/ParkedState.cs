@@ -8,13 +8,15 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// That a stream is parked, or was, as it lies in the compacted parking topic.
 /// <code>
 /// key    probe/conversation-7
-/// value  {"partition":3,"since":"billing:q8Xw/3@1071","atMs":1763860000000,"attempts":4,"failedWith":"FormatException","letters":12,
+/// value  {"partition":3,"since":"billing:q8Xw/3@1071","from":"q8Xw/3@1071","atMs":1763860000000,"attempts":4,
+///         "failedWith":"FormatException","letters":12,
 ///         "ranges":[{"since":"billing:q8Xw/3@1071","first":"q8Xw/3@1071","last":"q8Xw/3@1090"}],"ended":false}
 /// </code>
 /// Positions are <c>topicId/partition@offset</c>.
 /// </summary>
 /// <param name="Partition">The partition of the event that was given up.</param>
 /// <param name="Since">Names this parking, see <see cref="NameOf"/>.</param>
+/// <param name="From">The position of the first event that became a letter: what lies before it is no part of the parking.</param>
 /// <param name="AtMs">When the stream was parked, in milliseconds since 1970.</param>
 /// <param name="Attempts">How often the event was delivered that was given up.</param>
 /// <param name="FailedWith">The type of the exception at the last attempt.</param>
@@ -24,6 +26,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 internal sealed record ParkedState(
     int Partition,
     string Since,
+    string From,
     long AtMs,
     int Attempts = 0,
     string FailedWith = "",
@@ -34,10 +37,10 @@ internal sealed record ParkedState(
     private const byte Separator = (byte)'/';
     private const byte Percent = (byte)'%';
 
-    /// <summary>More than a stream has, as a rule, within its topic's retention.</summary>
-    private const int MostRanges = 16;
+    /// <summary>More than a stream has, as a rule, within its topic's retention: one for each parking, and for each owner since.</summary>
+    private const int MostRanges = 64;
 
-    /// <summary>The position of the last event that went to the dead-letter topic: every letter up to it is there. Null: none is yet.</summary>
+    /// <summary>The position of the last event of this parking that went to the dead-letter topic. Null: none is there yet.</summary>
     [JsonIgnore]
     public string? Last => Ranges is [.., { } latest] && latest.Since == Since ? latest.Last : null;
 
@@ -61,24 +64,29 @@ internal sealed record ParkedState(
     /// <param name="redrive">The parking that it was sent again for; null: for none.</param>
     public bool HasLetterOf(string position, string? redrive) => Ranges?.Any(range => range.Since != redrive && range.Contains(position)) == true;
 
+    /// <summary>Whether a letter, and all before it, are in the dead-letter topic when the state is; of another partition there is no telling.</summary>
+    public bool Names(string position) =>
+        Ranges?.Any(range => range.Contains(position)) == true || Ranges?.Any(range => RecordPosition.Source(range.Last) == RecordPosition.Source(position)) != true;
+
     /// <summary>Whether a position lies before the parking. Between two partitions there is no order: then it does not.</summary>
-    public bool BeganAfter(string position) => Ranges?.Any(range => range.Since == Since && RecordPosition.IsBefore(position, range.First)) == true;
+    public bool BeganAfter(string position) => RecordPosition.IsBefore(position, From);
 
-    /// <summary>With one letter more, that lies behind the others of its partition.</summary>
-    public ParkedState With(string position) => Through(position) with { Letters = Letters + 1 };
-
-    /// <summary>With all that lies up to a position.</summary>
-    public ParkedState Through(string position)
+    /// <summary>With one letter more, behind the others of its partition.</summary>
+    /// <param name="position">Where its event lies.</param>
+    /// <param name="extends">Whether whatever came to the stream since the last letter of that partition is known.</param>
+    public ParkedState With(string position, bool extends)
     {
-        var own = Ranges?.FirstOrDefault(range => range.Since == Since && RecordPosition.Source(range.Last) == RecordPosition.Source(position));
-        var others = (Ranges ?? []).Where(range => range != own).TakeLast(MostRanges - 1);
-        return this with { Ranges = [.. others, own is null ? new(Since, position, position) : own with { Last = position }] };
+        var range = extends ? Ranges?.LastOrDefault(range => range.Since == Since && RecordPosition.Source(range.Last) == RecordPosition.Source(position)) : null;
+        var others = (Ranges ?? []).Where(other => other != range).TakeLast(MostRanges - 1);
+        return this with { Letters = Letters + 1, Ranges = [.. others, range is null ? new(Since, position, position) : range with { Last = position }] };
     }
 
-    /// <summary>Whether none of the letters' records is in its topic any longer: nothing of them can be read again.</summary>
-    /// <param name="source">A partition, as <c>topicId/partition</c>.</param>
+    /// <summary>Whether none of the letters' records is in the topic any longer: nothing of them can be read again.</summary>
+    /// <param name="source">A partition, as <c>topicId/partition</c>; what is of another topic was deleted with it.</param>
     /// <param name="low">The first offset that is left in it.</param>
-    public bool IsGone(string source, long low) => Ranges?.All(range => RecordPosition.Source(range.Last) == source && RecordPosition.Offset(range.Last) < low) != false;
+    public bool IsGone(string source, long low) => Ranges?.All(range =>
+        RecordPosition.TopicId(RecordPosition.Source(range.Last)) != RecordPosition.TopicId(source)
+        || (RecordPosition.Source(range.Last) == source && RecordPosition.Offset(range.Last) < low)) != false;
 
     /// <summary>Null for what is not such a state.</summary>
     public static ParkedState? Of(byte[]? value)

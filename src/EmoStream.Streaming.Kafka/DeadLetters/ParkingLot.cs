@@ -19,17 +19,21 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// What is parked stands in <see cref="KafkaStreamOptions.ParkingTopic"/>, so that the next owner of the partition knows: an
 /// event is done only when its letter and the state that names it are acknowledged. Where letters came from stands there also when
 /// the parking has ended, as long as the records are there: one that is read again (after a loss, for one) comes in the place where it
-/// was sent again, and not before. A silo that learns that it no longer has the partition parks nothing.
+/// was sent again, and not before.
 /// </summary>
-/// <remarks>The pulling agent decides, in the order of the stream; a <see cref="ParkingWriter"/> carries it out behind it.</remarks>
+/// <remarks>
+/// The pulling agent decides, in the order of the stream; a <see cref="ParkingWriter"/> carries it out behind it. The reader says
+/// when the partition is somebody else's: from then on nothing is decided and nothing is done here, until the states are loaded again.
+/// </remarks>
 internal sealed partial class ParkingLot(KafkaStreamContext context, int partition, OffsetTracker tracker)
 {
     private const string Behind = "parked behind an event that was given up";
 
     private readonly ILogger _logger = context.Loggers.CreateLogger<ParkingLot>();
-    private readonly ConcurrentDictionary<StreamId, Parking> _parked = new();
-    private volatile ParkingWriter _writer = new(context, partition, tracker);
-    private volatile bool _fenced;
+    private readonly Lock _lock = new();
+    private volatile ConcurrentDictionary<StreamId, Parking> _parked = new();
+    private ParkingWriter _writer = new(context, partition, tracker);
+    private bool _fenced;
     private bool _loaded;
 
     /// <summary>Streams parked by an event of this partition.</summary>
@@ -50,25 +54,28 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         {
             return;
         }
+        var parked = new ConcurrentDictionary<StreamId, Parking>();
         try
         {
             if (context.Topics.Exists(context.Options.ParkingTopic))
             {
-                // What stands only here was not written in time, and is decided anew.
-                _parked.Clear();
-                PartitionScan.Read(context.Options, Topic(context.Options), 0, Apply, cancellationToken);
+                PartitionScan.Read(context.Options, Topic(context.Options), 0, record => Apply(record, parked), cancellationToken);
             }
         }
         catch (OperationCanceledException)
         {
             return; // stopping: nothing will be read
         }
-        foreach (var (stream, parking) in _parked.Where(p => p.Value.State is { Ended: true } state && state.Partition == partition && state.IsGone(source, low)))
+        foreach (var (stream, parking) in parked.Where(p => p.Value.State is { Ended: true } state && state.Partition == partition && state.IsGone(source, low)))
         {
-            _parked.TryRemove(stream, out _);
+            parked.TryRemove(stream, out _);
             _ = context.DeadLetters.ForgetAsync(stream);
         }
-        (_loaded, _fenced) = (true, false);
+        lock (_lock)
+        {
+            // What stood only here was not written in time, and is decided anew.
+            (_parked, _loaded, _fenced) = (parked, true, false);
+        }
         if (Count > 0)
         {
             LogLoaded(partition, Count);
@@ -81,9 +88,12 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// </summary>
     public void Fence()
     {
-        (_loaded, _fenced) = (false, true);
-        _writer.Stop();
-        _writer = new(context, partition, tracker);
+        lock (_lock)
+        {
+            (_loaded, _fenced) = (false, true);
+            _writer.Stop();
+            _writer = new(context, partition, tracker);
+        }
     }
 
     public bool IsParked(StreamId stream) => _parked.GetValueOrDefault(stream) is { Ends: false, State.Ended: false };
@@ -101,9 +111,12 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>Reading went back: an end that was accepted and has not had its turn is read again, and with it what was sent again before it.</summary>
     public void GoBack()
     {
-        foreach (var (stream, parking) in _parked.Where(parked => parked.Value.Ends))
+        lock (_lock)
         {
-            _parked.TryUpdate(stream, parking with { Ends = false }, parking);
+            foreach (var (stream, parking) in _parked.Where(parked => parked.Value.Ends))
+            {
+                _parked[stream] = parking with { Ends = false };
+            }
         }
     }
 
@@ -111,30 +124,39 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <returns>False: the event is to be delivered, or is the end of a redrive and <see cref="Continue"/> is to be called in its turn.</returns>
     public bool Takes(CachedEvent item)
     {
-        var parking = _parked.GetValueOrDefault(item.StreamId);
-        if (item.Value is RedriveEnd end)
+        lock (_lock)
         {
-            return !Accepts(item, end, parking);
-        }
-        if (parking is not { Ends: false, State: var state })
-        {
-            return false;
-        }
-        var position = PositionOf(item);
-        var redrive = DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive);
-        if (state.HasLetterOf(position, redrive))
-        {
-            // In its turn: the letter may still be under way.
-            _parked[item.StreamId] = new(state, item);
-            _writer.Add(new(item, state, null, null));
+            var parking = _parked.GetValueOrDefault(item.StreamId);
+            if (item.Value is RedriveEnd end)
+            {
+                return !Accepts(item, end, parking);
+            }
+            if (parking is not { Ends: false, State: var state })
+            {
+                return false;
+            }
+            var position = PositionOf(item);
+            var redrive = DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive);
+            var hasLetter = state.HasLetterOf(position, redrive);
+            if (!hasLetter && (state.Ended || state.BeganAfter(position) || redrive == state.Since))
+            {
+                return false;
+            }
+            if (_fenced)
+            {
+                return true; // not done
+            }
+            if (hasLetter)
+            {
+                // In its turn: the letter may still be under way.
+                _writer.Add(new(item, null, null, null));
+            }
+            else
+            {
+                Leave(item, state.With(position, parking.Extends));
+            }
             return true;
         }
-        if (state.Ended || state.BeganAfter(position) || redrive == state.Since)
-        {
-            return false;
-        }
-        Leave(item, state.With(position));
-        return true;
     }
 
     /// <summary>Gives an event up and parks its stream.</summary>
@@ -144,67 +166,87 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <param name="attempts">How many there were.</param>
     public void Park(IReadOnlyList<CachedEvent> events, int index, Exception failure, int attempts)
     {
-        if (_fenced)
+        lock (_lock)
         {
-            return; // not done; it is the next owner's
+            if (_fenced)
+            {
+                return; // not done
+            }
+            var given = events[index];
+            var letters = events.Where(e => e.Value is not RedriveEnd).ToList();
+            var former = _parked.GetValueOrDefault(given.StreamId)?.State;
+            var state = new ParkedState(
+                partition,
+                ParkedState.NameOf(context.Options.GroupId, PositionOf(given)),
+                PositionOf(letters[0]),
+                context.Time.GetUtcNow().ToUnixTimeMilliseconds(),
+                attempts,
+                RetryRules.NameOf(failure),
+                former?.Letters ?? 0,
+                former?.Ranges);
+            foreach (var end in events.Where(e => e.Value is RedriveEnd))
+            {
+                tracker.Complete(end); // of the parking before this one
+            }
+            foreach (var letter in letters)
+            {
+                var isFirst = letter == letters[0];
+                state = state.With(PositionOf(letter), extends: !isFirst);
+                Leave(letter, state, begins: isFirst);
+            }
+            context.Metrics.Parked(partition);
+            LogParked(partition, given.Offset, attempts, state.FailedWith);
         }
-        var given = events[index];
-        var name = RetryRules.NameOf(failure);
-        var former = _parked.GetValueOrDefault(given.StreamId);
-        var state = new ParkedState(
-            partition,
-            ParkedState.NameOf(context.Options.GroupId, PositionOf(given)),
-            context.Time.GetUtcNow().ToUnixTimeMilliseconds(),
-            attempts,
-            name,
-            former?.State.Letters ?? 0,
-            former?.State.Ranges);
-        foreach (var end in events.Where(e => e.Value is RedriveEnd))
-        {
-            tracker.Complete(end); // of the parking before this one
-        }
-        var letters = events.Where(e => e.Value is not RedriveEnd).ToList();
-        foreach (var letter in letters)
-        {
-            state = state.With(PositionOf(letter));
-            // Parked already: what was read behind all of these has its letter and is sent again behind them. Only the last one may
-            // say so: who reads a state finds every letter up to the one that it names.
-            var further = letter == letters[^1] && former?.IsBehind(letter) == true ? former : null;
-            state = further is null ? state : state.Through(further.Position);
-            Leave(letter, state, further, begins: letter == letters[0] && former is not { State.Ended: false });
-        }
-        context.Metrics.Parked(partition);
-        LogParked(partition, given.Offset, attempts, name);
     }
 
     /// <summary>An accepted end whose turn has come: all that was sent again is done. Only then is the stream parked no longer for others, too.</summary>
     public void Continue(CachedEvent item)
     {
-        var parking = _parked.GetValueOrDefault(item.StreamId);
-        var ended = parking is null ? null : parking with { Ends = false, State = parking.State with { Ended = true } };
-        if (parking is not { Ends: true } || !_parked.TryUpdate(item.StreamId, ended!, parking))
+        lock (_lock)
         {
-            tracker.Complete(item); // another owner has parked the stream anew meanwhile
-            return;
+            if (_fenced)
+            {
+                return; // not done
+            }
+            if (_parked.GetValueOrDefault(item.StreamId) is not { Ends: true, State: var state })
+            {
+                // Reading went back, or the states were loaded again: whether it ends anything is decided when it is read again.
+                tracker.Complete(item);
+                return;
+            }
+            state = state with { Ended = true };
+            _parked[item.StreamId] = new(state);
+            _writer.Add(new(item, state, null, null));
+            LogContinued(partition, item.Offset);
         }
-        _writer.Add(new(item, ended!.State, null, null));
-        LogContinued(partition, item.Offset);
     }
 
     /// <summary>
     /// The partition goes to another owner, who must find what was decided here: done when it is written, or after
     /// <see cref="Stop"/>.
     /// </summary>
-    public Task DrainAsync() => _writer.DrainAsync();
+    public Task DrainAsync()
+    {
+        lock (_lock)
+        {
+            return _writer.DrainAsync();
+        }
+    }
 
     /// <summary>What is not written yet stays undone: the partition's next owner reads it again.</summary>
-    public void Stop() => _writer.Stop();
+    public void Stop()
+    {
+        lock (_lock)
+        {
+            _writer.Stop();
+        }
+    }
 
     private static string PositionOf(CachedEvent item) => RecordPosition.Of(item.Origin.Source, item.Offset);
 
-    private void Leave(CachedEvent item, ParkedState state, Parking? readTo = null, bool begins = false)
+    private void Leave(CachedEvent item, ParkedState state, bool begins = false)
     {
-        _parked[item.StreamId] = readTo is null ? new(state, item) : new(state, readTo.Origin, readTo.Offset);
+        _parked[item.StreamId] = new(state, Extends: true);
         var position = PositionOf(item);
         var reason = Behind;
         var headers = new Headers();
@@ -223,7 +265,11 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>An end that was overtaken (by a live record, by another failure, by an end before it) changes nothing.</summary>
     private bool Accepts(CachedEvent item, RedriveEnd end, Parking? parking)
     {
-        if (parking is not { Ends: false, State.Ended: false } || parking.State.Since != end.Since || parking.State.Mark != end.Mark)
+        if (_fenced)
+        {
+            return false; // and not done
+        }
+        if (parking is not { Ends: false, State: { Ended: false } state } || state.Since != end.Since || state.Mark != end.Mark)
         {
             tracker.Complete(item);
             return false;
@@ -233,17 +279,17 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         return true;
     }
 
-    private bool Apply(ConsumeResult<byte[]?, byte[]?> record)
+    private static bool Apply(ConsumeResult<byte[]?, byte[]?> record, ConcurrentDictionary<StreamId, Parking> parked)
     {
         if (ParkedState.StreamOf(record.Message.Key) is { } stream)
         {
             if (ParkedState.Of(record.Message.Value) is { } state)
             {
-                _parked[stream] = new(state, null, -1);
+                parked[stream] = new(state);
             }
             else
             {
-                _parked.TryRemove(stream, out _);
+                parked.TryRemove(stream, out _);
             }
         }
         return true;
@@ -258,21 +304,9 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     [LoggerMessage(LogLevel.Warning, "Partition {Partition}: {Count} streams are parked.")]
     private partial void LogLoaded(int partition, int count);
 
-    /// <summary>A parked stream.</summary>
+    /// <summary>A stream that is parked, or was.</summary>
     /// <param name="State">As it is, or will be, in the parking topic.</param>
-    /// <param name="Origin">In which pass over the partition its latest event was read that has a letter; null: a former owner's.</param>
-    /// <param name="Offset">Where that lies.</param>
     /// <param name="Ends">An end was accepted and waits in the queue: what comes now waits behind it.</param>
-    private sealed record Parking(ParkedState State, Origin? Origin, long Offset, bool Ends = false)
-    {
-        public Parking(ParkedState state, CachedEvent letter)
-            : this(state, letter.Origin, letter.Offset)
-        {
-        }
-
-        public string Position => RecordPosition.Of(Origin!.Source, Offset);
-
-        /// <summary>Whether the latest letter lies behind an event of the same pass: whatever is between was read, too.</summary>
-        public bool IsBehind(CachedEvent item) => Origin == item.Origin && Offset > item.Offset;
-    }
+    /// <param name="Extends">Everything behind the last letter was read here. Behind a former owner's, somebody may have delivered something.</param>
+    private sealed record Parking(ParkedState State, bool Ends = false, bool Extends = false);
 }

@@ -11,7 +11,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// Carries out what a <see cref="ParkingLot"/> decided, in its order, as many at once as wait:
 /// <code>
 /// 1 records     those that were not kept are read again from the topic
-/// 2 beginnings  that a stream is parked, acknowledged: who finds a letter of it finds a state
+/// 2 beginning   that a stream is parked, acknowledged, with whatever was decided before done: who finds a letter of it finds a state
 /// 3 letters     acknowledged
 /// 4 states      the newest of each stream, acknowledged: it names no letter that is not there
 /// 5 done        the offsets may be committed
@@ -55,8 +55,10 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
             while (await _events.Reader.WaitToReadAsync(_stop.Token).ConfigureAwait(false))
             {
                 batch.Clear();
-                while (batch.Count < MaxBatch && _events.Reader.TryRead(out var item))
+                // A beginning is the first of its batch: it names the letters of parkings before it, which must be there.
+                while (batch.Count < MaxBatch && _events.Reader.TryPeek(out var item) && (batch.Count == 0 || !item.Begins))
                 {
+                    _events.Reader.TryRead(out _);
                     batch.Add(item);
                 }
                 await WriteUntilDoneAsync(batch).ConfigureAwait(false);
@@ -91,23 +93,22 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
         // 1
         await ReadAgainAsync([.. batch.Where(e => e.Reason is not null && e.Item.Record is null).Select(e => e.Item)]).ConfigureAwait(false);
         // 2
-        await WriteStatesAsync(batch.Where(e => e.Begins), WithoutLetters).ConfigureAwait(false);
+        if (batch[0] is { Begins: true, State: { } parked } first)
+        {
+            var former = parked.Ranges!.Where(range => range.Since != parked.Since);
+            await context.DeadLetters.WriteStateAsync(first.Item.StreamId, parked with { Ranges = [.. former] }, _stop.Token).ConfigureAwait(false);
+        }
         // 3
         await Task.WhenAll(batch.Where(e => e.Reason is not null).Select(WriteLetterAsync)).ConfigureAwait(false);
         // 4
-        await WriteStatesAsync(batch.Where(e => e.Reason is not null || e.State.Ended), state => state).ConfigureAwait(false);
+        var states = batch.Where(e => e.State is not null).GroupBy(e => e.Item.StreamId);
+        await Task.WhenAll(states.Select(s => context.DeadLetters.WriteStateAsync(s.Key, s.Last().State!, _stop.Token))).ConfigureAwait(false);
         // 5
         foreach (var e in batch)
         {
             tracker.Complete(e.Item);
         }
     }
-
-    /// <summary>The last of each stream.</summary>
-    private Task WriteStatesAsync(IEnumerable<ParkedEvent> events, Func<ParkedState, ParkedState> written) =>
-        Task.WhenAll(events.GroupBy(e => e.Item.StreamId).Select(e => context.DeadLetters.WriteStateAsync(e.Key, written(e.Last().State), _stop.Token)));
-
-    private static ParkedState WithoutLetters(ParkedState state) => state with { Ranges = state.Ranges?.Where(range => range.Since != state.Since).ToArray() };
 
     private Task WriteLetterAsync(ParkedEvent e)
     {
@@ -117,9 +118,11 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
         {
             headers.Add(header);
         }
+        // What another group sends again is a new record for this one.
+        var isOurs = DeadLetterHeaders.Text(record.Message.Headers, DeadLetterHeaders.Redrive)?.StartsWith($"{context.Options.GroupId}:", StringComparison.Ordinal) == true;
         headers.Add(
             DeadLetterHeaders.Origin,
-            DeadLetterHeaders.Text(record.Message.Headers, DeadLetterHeaders.RedriveOrigin) ?? RecordPosition.Of(e.Item.Origin.Source, e.Item.Offset));
+            (isOurs ? DeadLetterHeaders.Text(record.Message.Headers, DeadLetterHeaders.RedriveOrigin) : null) ?? RecordPosition.Of(e.Item.Origin.Source, e.Item.Offset));
         if (record.Message.Value is null)
         {
             headers.Add(DeadLetterHeaders.Truncated, "true");
@@ -172,8 +175,8 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
 
 /// <summary>One step of a parked stream.</summary>
 /// <param name="Item">The event, or the <see cref="RedriveEnd"/> in its place; done when the step is.</param>
-/// <param name="State">The stream's state after it.</param>
+/// <param name="State">The stream's state after it; null: as before.</param>
 /// <param name="Reason">Why the event becomes a dead letter; null: it does not, or it has one.</param>
 /// <param name="Headers">The letter's further headers.</param>
-/// <param name="Begins">The stream was not parked before.</param>
-internal sealed record ParkedEvent(CachedEvent Item, ParkedState State, string? Reason, Headers? Headers, bool Begins = false);
+/// <param name="Begins">The first letter of a parking.</param>
+internal sealed record ParkedEvent(CachedEvent Item, ParkedState? State, string? Reason, Headers? Headers, bool Begins = false);

@@ -9,6 +9,8 @@ internal static class RecordPosition
 
     public static string Source(string position) => position[..Math.Max(0, position.LastIndexOf('@'))];
 
+    public static string TopicId(string source) => source[..Math.Max(0, source.LastIndexOf('/'))];
+
     public static int? Partition(string position)
     {
         var source = Source(position);

@@ -254,7 +254,7 @@ internal sealed record PoisonConversation(int Conversation, int Events) : Fault(
     public override async Task RunAsync(World world, CancellationToken cancellationToken)
     {
         var id = world.Traffic.Plain[Conversation];
-        await Eventually.TrueAsync(async _ => await TryAsync(() => world.Poison.InflictAsync(id)) && (await world.Poison.ParkedAsync()).Contains(id), () => "the conversation is parked", Patience);
+        await Eventually.TrueAsync(async _ => await TryAsync(() => world.Poison.InflictAsync(id)) && (await world.Poison.ParkedAsync())?.Contains(id) == true, () => "the conversation is parked", Patience);
         await world.Traffic.AfterAsync(Events).WaitAsync(cancellationToken);
         if (await TryAsync(world.Poison.CureAsync)) await world.Poison.RedriveAsync();
     }

@@ -54,7 +54,7 @@ internal sealed class World : IAsyncDisposable
             DeliveryTimeout = TimeSpan.FromMinutes(10),
         }));
         Traffic = new Traffic(_producer, seed);
-        Poison = new Poison(kafkaLine.Address, _cluster.DeadLetterTopic, () => Redis.ConnectionString);
+        Poison = new Poison(kafkaLine.Address, _cluster.DeadLetterTopic, topic + ".parked", () => Redis.ConnectionString);
         for (var i = 0; i < Retries; i++) _cluster.Environment[$"Orleans__Streaming__Kafka__RetryDelays__{i}"] = "00:00:00.1";
     }
 
@@ -212,7 +212,10 @@ internal sealed class World : IAsyncDisposable
     private async Task HealPoisonedAsync()
     {
         await Poison.CureAsync();
-        if ((await Poison.ParkedAsync()).Count > 0) await Poison.RedriveAsync();
+        if (await Poison.ParkedAsync() is not { Count: 0 } && await Poison.RedriveAsync() && await Poison.ParkedAsync() is { Count: > 0 } left)
+        {
+            throw new InvalidOperationException($"Sent again and yet parked: {string.Join(", ", left)}.");
+        }
     }
 
     /// <summary>
@@ -235,7 +238,8 @@ internal sealed class World : IAsyncDisposable
         }
 
         if (!Poison.IsUsed && (await letters.ReadAsync()).Produced is var dead and not 0) return $"{dead} dead letters";
-        if ((await Poison.ParkedAsync()).Count is var parked and not 0) return $"{parked} conversations are parked";
+        if (await Poison.ParkedAsync() is not { Count: 0 }) return "there are letters";
+        if (Poison.Stated() is { Count: > 0 } parked) return $"parked without letters: {string.Join(", ", parked)}";
         if (_cluster.LogLines().FirstOrDefault(line => line.Contains(Traffic.IdPrefix, StringComparison.Ordinal)) is { } told) return $"a log line names a conversation: {told}";
 
         await using var redis = await ConnectionMultiplexer.ConnectAsync(Redis.ConnectionString);

@@ -30,50 +30,72 @@ public sealed class ParkedStateTests
     [InlineData("q8Xw/13@1075", false, false)]
     public void Position_BeforeInAndBehindTheLetters(string position, bool before, bool letter)
     {
-        var state = new ParkedState(3, "now", 0).With("q8Xw/3@1071").With("q8Xw/3@1080");
+        var state = Parked("now", "q8Xw/3@1071").With("q8Xw/3@1080", extends: true);
         Assert.Equal(before, state.BeganAfter(position));
         Assert.Equal(letter, state.HasLetterOf(position, null));
         Assert.Equal(letter, state.HasLetterOf(position, "before"));
         Assert.False(state.HasLetterOf(position, "now"));
         // Of the next parking, those before stay where they were.
-        var next = (state with { Since = "next" }).With("q8Xw/3@2000");
+        var next = (state with { Since = "next", From = "q8Xw/3@2000" }).With("q8Xw/3@2000", extends: false);
         Assert.Equal(letter, next.HasLetterOf(position, "next"));
         Assert.False(next.HasLetterOf(position, "now"));
         Assert.NotEqual(position.StartsWith("q8Xw/13", StringComparison.Ordinal), next.BeganAfter(position));
         Assert.Equal("q8Xw/3@2000#3", next.Mark);
     }
 
+    [Theory]
+    [InlineData("q8Xw/3@7", true)]
+    [InlineData("q8Xw/3@8", false)]
+    [InlineData("q8Xw/3@9", true)]
+    [InlineData("q8Xw/3@10", false)]
+    [InlineData("q8Xw/1@10", true)]
+    public void Names_LettersOfAllParkingsAndOfPartitionsThatItDoesNotKnow(string position, bool named)
+    {
+        var former = Parked("former", "q8Xw/3@9");
+        Assert.Equal(named, (former with { Since = "now", From = "q8Xw/3@7" }).With("q8Xw/3@7", extends: false).Names(position));
+    }
+
     [Fact]
     public void With_LettersOfTwoPartitions_OneRangeOfEachAndTheLastIsTheLatest()
     {
-        var state = new ParkedState(3, "now", 0);
-        Assert.Null(state.Last);
-        state = state.With("q8Xw/3@7").With("q8Xw/1@2").With("q8Xw/3@9");
+        var state = Parked("now", "q8Xw/3@7").With("q8Xw/1@2", extends: true).With("q8Xw/3@9", extends: true);
         Assert.Equal([new("now", "q8Xw/1@2", "q8Xw/1@2"), new("now", "q8Xw/3@7", "q8Xw/3@9")], state.Ranges!);
         Assert.Equal("q8Xw/3@9#3", state.Mark);
         Assert.False(state.IsGone("q8Xw/3", 10));
     }
 
+    [Fact]
+    public void With_BehindAFormerOwnersLetters_WhatLiesBetweenIsNotTakenForALetter()
+    {
+        var state = Parked("now", "q8Xw/3@7").With("q8Xw/3@9", extends: false);
+        Assert.False(state.HasLetterOf("q8Xw/3@8", null));
+        Assert.Equal("q8Xw/3@9#2", state.Mark);
+    }
+
     [Theory]
-    [InlineData(9, false)]
-    [InlineData(10, true)]
-    public void IsGone_WhenTheTopicBeginsBehindAllLetters(long low, bool gone) =>
-        Assert.Equal(gone, new ParkedState(3, "now", 0).With("q8Xw/3@7").With("q8Xw/3@9").IsGone("q8Xw/3", low));
+    [InlineData("q8Xw/3", 9, false)]
+    [InlineData("q8Xw/3", 10, true)]
+    [InlineData("q8Xw/1", 10, false)]
+    [InlineData("anew/3", 0, true)]
+    public void IsGone_WhenTheTopicBeginsBehindAllLettersOrIsAnother(string source, long low, bool gone) =>
+        Assert.Equal(gone, Parked("now", "q8Xw/3@7").With("q8Xw/3@9", extends: true).IsGone(source, low));
 
     [Fact]
     public void Ranges_OfManyParkings_TheLatestStay()
     {
-        var state = new ParkedState(3, "", 0);
-        for (var i = 0; i < 20; i++) state = (state with { Since = $"{i}" }).With($"q8Xw/3@{i}");
-        Assert.Equal(Enumerable.Range(4, 16).Select(i => $"{i}"), state.Ranges!.Select(range => range.Since));
+        var state = Parked("0", "q8Xw/3@0");
+        for (var i = 1; i < 70; i++) state = (state with { Since = $"{i}" }).With($"q8Xw/3@{i}", extends: false);
+        Assert.Equal(Enumerable.Range(6, 64).Select(i => $"{i}"), state.Ranges!.Select(range => range.Since));
     }
 
     [Fact]
     public void Bytes_ComeBackAsTheSameState()
     {
-        var state = new ParkedState(3, "g:q8Xw/3@7", 1763860000000, 4, "System.FormatException").With("q8Xw/3@7") with { Ended = true };
+        var state = Parked("g:q8Xw/3@7", "q8Xw/3@7") with { Ended = true };
         Assert.Equivalent(state, ParkedState.Of(state.ToBytes()), strict: true);
     }
+
+    private static ParkedState Parked(string since, string from) => new ParkedState(3, since, from, 1763860000000, 4, "System.FormatException").With(from, extends: false);
 
     [Theory]
     [InlineData("")]

@@ -58,9 +58,9 @@ public sealed partial class PartitionCacheTests
         _next = 7;
         Add("a");
         RefuseToTheEnd(a, 5);
-        End("a", "t/0@5#2");
+        End("a", "t/0@7#1");
         Assert.True(_cache.Parking.IsParked(Id("a")));
-        End("a", "t/0@7#2");
+        End("a", "t/0@5#2");
         Assert.False(_cache.Parking.IsParked(Id("a")));
     }
 
@@ -70,10 +70,11 @@ public sealed partial class PartitionCacheTests
         using var a = Parked("a");
         SendAgain("a");
         Add("a");
+        var former = _since;
         RefuseToTheEnd(a, 1);
-        End("a", "t/0@1#3");
+        End("a", "t/0@2#2", former);
         Assert.True(_cache.Parking.IsParked(Id("a")));
-        End("a", "t/0@2#3");
+        End("a", "t/0@1#3");
         Assert.False(_cache.Parking.IsParked(Id("a")));
     }
 
@@ -366,9 +367,9 @@ public sealed partial class PartitionCacheTests
         Refuse(a, 2, 3);
         _time.Advance(Long);
         RefuseToTheEnd(a, 2);
-        End("a", "t/0@3#5");
+        End("a", "t/0@4#3", former);
         Assert.True(_cache.Parking.IsParked(Id("a")));
-        End("a", "t/0@4#5");
+        End("a", "t/0@3#5");
         Assert.False(_cache.Parking.IsParked(Id("a")));
     }
 
@@ -409,14 +410,33 @@ public sealed partial class PartitionCacheTests
     }
 
     [Fact]
-    public void GiveUp_AnotherOwnerHasThePartition_NothingIsParked()
+    public void Fenced_NothingIsParkedContinuedOrDone()
     {
-        Add("a");
-        using var a = _cache.GetCacheCursor(Id("a"), null);
+        using var a = Parked("a");
+        using var b = _cache.GetCacheCursor(Id("b"), null);
+        SendAgain("a");
+        End("a", "t/0@0#1");
+        Add("b");
+        Next(a);
         _cache.Parking.Fence();
-        RefuseToTheEnd(a, 0);
-        Assert.False(_cache.Parking.IsParked(Id("a")));
-        Assert.Equal(0, _tracker.Watermark);
+        Assert.False(Moves(a));
+        RefuseToTheEnd(b, 3);
+        Add("a");
+        Assert.Equal(0, Continued);
+        Assert.False(_cache.Parking.IsParked(Id("b")));
+        // The letter, the end and both live ones; what was sent again is done.
+        Assert.Equal(4, _tracker.Records);
+    }
+
+    [Fact]
+    public void Fenced_WhatComesToAParkedStream_IsNotDone()
+    {
+        using var a = Parked("a");
+        _cache.Parking.Fence();
+        Add("a");
+        End("a", "t/0@0#1");
+        Assert.False(Moves(a));
+        Assert.Equal(3, _tracker.Records);
     }
 
     /// <summary>A stream whose first event, at offset 0, was given up.</summary>
