@@ -281,6 +281,9 @@ public sealed partial class RewindTests(KafkaFixture kafka)
         if (inTransaction)
         {
             producer.CommitTransaction(Eventually.Timeout);
+            // Kafka answers before it writes the mark.
+            using var written = new KafkaProgress(broker.BootstrapServers, topic, topic, 1);
+            await Eventually.TrueAsync(async _ => (await written.ReadAsync()).Produced == records + 1, () => "the transaction's mark");
         }
         var options = new KafkaStreamOptions
         {
