@@ -51,7 +51,7 @@ internal sealed class DeadLetterTopic : IDisposable
         }
     }
 
-    /// <summary>The letters that are not settled, in the order of their topic; copies of one letter count once, the first.</summary>
+    /// <summary>The letters that are not settled, in the order of their topic.</summary>
     /// <param name="keepValue">Whether to keep a letter's value in memory.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="read">What was read before; only what came since then is read now.</param>

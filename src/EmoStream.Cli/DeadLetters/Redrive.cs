@@ -17,6 +17,10 @@ namespace EmoStream.Cli.DeadLetters;
 internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped, TimeSpan patience, Action<int> sent)
 {
     private const int Chunk = 500;
+
+    /// <summary>The events of the letters that are left out: their copies are, too.</summary>
+    private readonly HashSet<string> _leftOut = [];
+
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(250);
 
     public int Sent { get; private set; }
@@ -31,6 +35,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
     /// <summary>Sends the letters that were chosen, and those that wait with them.</summary>
     public async Task RunAsync(List<DeadLetter> chosen, CancellationToken cancellationToken)
     {
+        LeaveOut(chosen);
         await SendAsync([.. chosen.Where(letter => letter.Stream is null)], null, [], cancellationToken);
         foreach (var stream in chosen.Where(letter => letter.Stream is not null).DistinctBy(letter => Convert.ToHexString(letter.Stream!)))
         {
@@ -72,6 +77,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
                 continue; // parked between the two: letters of that must not go without an end
             }
 
+            LeaveOut(letters);
             var kept = state is null ? [] : Kept(letters);
             if (!await SendAsync(letters, state?.Since, kept, cancellationToken))
             {
@@ -116,7 +122,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
     /// </summary>
     private HashSet<DeadLetter> Kept(List<DeadLetter> letters)
     {
-        var last = letters.FindLast(letter => !skipped.Contains(letter.Place)) ?? letters.LastOrDefault();
+        var last = letters.FindLast(letter => !IsLeftOut(letter)) ?? letters.LastOrDefault();
         return [.. letters.Where(letter => letter.Event == last?.Event)];
     }
 
@@ -139,13 +145,13 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
             }
 
             // Copies of one letter go once and are settled together.
-            var going = chunk.Where(letter => !skipped.Contains(letter.Place) && Obstacle(letter) is null).GroupBy(letter => letter.Event).ToList();
+            var going = chunk.Where(letter => !IsLeftOut(letter) && Obstacle(letter) is null).GroupBy(letter => letter.Event).ToList();
             var refusals = parking is null
                 ? await Task.WhenAll(going.Select(copies => TrySendAsync(copies.First(), null)))
                 : await SendInOrderAsync(going, parking);
             going = going[..refusals.Length];
             var gone = going.Where((_, i) => refusals[i] is null).ToList();
-            var left = chunk.Where(letter => skipped.Contains(letter.Place)).ToList();
+            var left = chunk.Where(IsLeftOut).ToList();
             await Task.WhenAll(gone.SelectMany(copies => copies).Concat(left).Where(letter => !kept.Contains(letter)).Select(topic.SettleAsync));
             Sent += gone.Count;
             Skipped += left.Count;
@@ -207,9 +213,13 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         }
     }
 
+    private bool IsLeftOut(DeadLetter letter) => _leftOut.Contains(letter.Event);
+
+    private void LeaveOut(IEnumerable<DeadLetter> letters) => _leftOut.UnionWith(letters.Where(letter => skipped.Contains(letter.Place)).Select(letter => letter.Event));
+
     /// <summary>Why a letter cannot be sent; null for those that can, and those that are left out.</summary>
     private string? Obstacle(DeadLetter letter) =>
-        skipped.Contains(letter.Place) ? null
+        IsLeftOut(letter) ? null
         : letter.IsTruncated ? "a letter without value cannot be sent again: its record may still be in its topic; --skip leaves it out"
         : !KafkaEnvironment.IsTopic(letter.Topic) ? $"letter {letter.Place} names no topic to send it to; --skip leaves it out"
         : null;

@@ -170,7 +170,7 @@ internal sealed partial class PartitionCache(KafkaStreamContext context, int par
     private void StartGeneration(int generation)
     {
         _generation = generation;
-        Parking.GoBack();
+        Parking.GoBack(generation);
         foreach (var queue in _streams.Values)
         {
             queue.Reset();

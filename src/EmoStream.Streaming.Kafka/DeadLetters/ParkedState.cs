@@ -37,7 +37,7 @@ internal sealed record ParkedState(
     private const byte Separator = (byte)'/';
     private const byte Percent = (byte)'%';
 
-    /// <summary>More than a stream has, as a rule, within its topic's retention: one for each parking, and for each owner since.</summary>
+    /// <summary>Of parkings before this one.</summary>
     private const int MostRanges = 64;
 
     /// <summary>The position of the last event of this parking that went to the dead-letter topic. Null: none is there yet.</summary>
@@ -77,8 +77,12 @@ internal sealed record ParkedState(
     public ParkedState With(string position, bool extends)
     {
         var range = extends ? Ranges?.LastOrDefault(range => range.Since == Since && RecordPosition.Source(range.Last) == RecordPosition.Source(position)) : null;
-        var others = (Ranges ?? []).Where(other => other != range).TakeLast(MostRanges - 1);
-        return this with { Letters = Letters + 1, Ranges = [.. others, range is null ? new(Since, position, position) : range with { Last = position }] };
+        var others = (Ranges ?? []).Where(other => other != range).ToLookup(other => other.Since == Since);
+        return this with
+        {
+            Letters = Letters + 1,
+            Ranges = [.. others[false].TakeLast(MostRanges), .. others[true], range is null ? new(Since, position, position) : range with { Last = position }],
+        };
     }
 
     /// <summary>Whether none of the letters' records is in the topic any longer: nothing of them can be read again.</summary>

@@ -23,7 +23,8 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// </summary>
 /// <remarks>
 /// The pulling agent decides, in the order of the stream; a <see cref="ParkingWriter"/> carries it out behind it. The reader says
-/// when the partition is somebody else's: from then on nothing is decided and nothing is done here, until the states are loaded again.
+/// when the partition is somebody else's: from then on nothing comes in, is decided or is done here, until the states were loaded again
+/// and reading has begun anew.
 /// </remarks>
 internal sealed partial class ParkingLot(KafkaStreamContext context, int partition, OffsetTracker tracker)
 {
@@ -35,6 +36,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     private ParkingWriter _writer = new(context, partition, tracker);
     private bool _fenced;
     private bool _loaded;
+    private int _loadedFor;
 
     /// <summary>Streams parked by an event of this partition.</summary>
     public int Count => _parked.Count(parked => parked.Value.State is { Ended: false } state && state.Partition == partition);
@@ -45,10 +47,10 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// Reads what the partition's former owners have parked; before its first record is read, and after the position was
     /// claimed: one that is not known to be dead may park a stream and move the position past its letters until then. Blocks.
     /// </summary>
-    /// <param name="source">The partition, as <c>topicId/partition</c>.</param>
-    /// <param name="low">The first offset that is left in it.</param>
+    /// <param name="origin">Of what is read next.</param>
+    /// <param name="low">The first offset that is left in the partition.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public void Load(string source, long low, CancellationToken cancellationToken)
+    public void Load(Origin origin, long low, CancellationToken cancellationToken)
     {
         if (_loaded || context.Options.RetryDelays.Count == 0)
         {
@@ -66,7 +68,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         {
             return; // stopping: nothing will be read
         }
-        foreach (var (stream, parking) in parked.Where(p => p.Value.State is { Ended: true } state && state.Partition == partition && state.IsGone(source, low)))
+        foreach (var (stream, parking) in parked.Where(p => p.Value.State is { Ended: true } state && state.Partition == partition && state.IsGone(origin.Source, low)))
         {
             parked.TryRemove(stream, out _);
             _ = context.DeadLetters.ForgetAsync(stream);
@@ -74,7 +76,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         lock (_lock)
         {
             // What stood only here was not written in time, and is decided anew.
-            (_parked, _loaded, _fenced) = (parked, true, false);
+            (_parked, _loaded, _loadedFor) = (parked, true, origin.Generation);
         }
         if (Count > 0)
         {
@@ -88,6 +90,10 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// </summary>
     public void Fence()
     {
+        if (context.Options.RetryDelays.Count == 0)
+        {
+            return; // nothing is parked
+        }
         lock (_lock)
         {
             (_loaded, _fenced) = (false, true);
@@ -109,10 +115,12 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     public HashSet<StreamId> Streams => [.. _parked.Where(parked => !parked.Value.State.Ended).Select(parked => parked.Key)];
 
     /// <summary>Reading went back: an end that was accepted and has not had its turn is read again, and with it what was sent again before it.</summary>
-    public void GoBack()
+    /// <param name="generation">Of what is read from now on.</param>
+    public void GoBack(int generation)
     {
         lock (_lock)
         {
+            _fenced &= !_loaded || generation < _loadedFor;
             foreach (var (stream, parking) in _parked.Where(parked => parked.Value.Ends))
             {
                 _parked[stream] = parking with { Ends = false };
@@ -126,6 +134,10 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     {
         lock (_lock)
         {
+            if (_fenced)
+            {
+                return true; // not done; nor must what comes behind it be
+            }
             var parking = _parked.GetValueOrDefault(item.StreamId);
             if (item.Value is RedriveEnd end)
             {
@@ -137,24 +149,17 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
             }
             var position = PositionOf(item);
             var redrive = DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive);
-            var hasLetter = state.HasLetterOf(position, redrive);
-            if (!hasLetter && (state.Ended || state.BeganAfter(position) || redrive == state.Since))
-            {
-                return false;
-            }
-            if (_fenced)
-            {
-                return true; // not done
-            }
-            if (hasLetter)
+            if (state.HasLetterOf(position, redrive))
             {
                 // In its turn: the letter may still be under way.
                 _writer.Add(new(item, null, null, null));
+                return true;
             }
-            else
+            if (state.Ended || state.BeganAfter(position) || redrive == state.Since)
             {
-                Leave(item, state.With(position, parking.Extends));
+                return false;
             }
+            Leave(item, state.With(position, parking.Extends));
             return true;
         }
     }
@@ -265,11 +270,12 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <summary>An end that was overtaken (by a live record, by another failure, by an end before it) changes nothing.</summary>
     private bool Accepts(CachedEvent item, RedriveEnd end, Parking? parking)
     {
-        if (_fenced)
+        if (parking?.State.Ended == true)
         {
-            return false; // and not done
+            _writer.Add(new(item, null, null, null)); // it may be this one that ended it, and that is not written yet
+            return false;
         }
-        if (parking is not { Ends: false, State: { Ended: false } state } || state.Since != end.Since || state.Mark != end.Mark)
+        if (parking is not { Ends: false, State: var state } || state.Since != end.Since || state.Mark != end.Mark)
         {
             tracker.Complete(item);
             return false;

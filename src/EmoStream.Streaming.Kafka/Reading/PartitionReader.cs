@@ -175,7 +175,7 @@ internal sealed partial class PartitionReader(
         Hold();
         using var consumer = Build();
         Position(consumer);
-        parking?.Load(_origin.Source, _low, _stop.Token);
+        parking?.Load(_origin, _low, _stop.Token);
         _pause = FirstPause;
         while (!_stop.IsCancellationRequested)
         {

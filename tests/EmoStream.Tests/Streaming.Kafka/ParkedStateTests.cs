@@ -85,7 +85,10 @@ public sealed class ParkedStateTests
     {
         var state = Parked("0", "q8Xw/3@0");
         for (var i = 1; i < 70; i++) state = (state with { Since = $"{i}" }).With($"q8Xw/3@{i}", extends: false);
-        Assert.Equal(Enumerable.Range(6, 64).Select(i => $"{i}"), state.Ranges!.Select(range => range.Since));
+        Assert.Equal(Enumerable.Range(5, 65).Select(i => $"{i}"), state.Ranges!.Select(range => range.Since));
+        // Those of this parking all stay: their letters are still to be sent.
+        for (var i = 70; i < 170; i++) state = state.With($"q8Xw/3@{i}", extends: false);
+        Assert.Equal(Enumerable.Range(69, 101).Select(i => $"q8Xw/3@{i}"), state.Ranges!.Where(range => range.Since == "69").Select(range => range.First));
     }
 
     [Fact]

@@ -428,15 +428,22 @@ public sealed partial class PartitionCacheTests
         Assert.Equal(4, _tracker.Records);
     }
 
+    /// <summary>Nor delivered: what was given up meanwhile would be a gap before it.</summary>
     [Fact]
-    public void Fenced_WhatComesToAParkedStream_IsNotDone()
+    public void Fenced_WhatComes_IsNotDoneUntilReadingBeginsAnew()
     {
         using var a = Parked("a");
+        using var b = _cache.GetCacheCursor(Id("b"), null);
         _cache.Parking.Fence();
-        Add("a");
+        Add("a", "b");
         End("a", "t/0@0#1");
         Assert.False(Moves(a));
-        Assert.Equal(3, _tracker.Records);
+        Assert.False(Moves(b));
+        Assert.Equal(4, _tracker.Records);
+        // Of a time before the states are loaded again.
+        Rewind(1);
+        Add("a", "b");
+        Assert.False(Moves(b));
     }
 
     /// <summary>A stream whose first event, at offset 0, was given up.</summary>

@@ -167,6 +167,17 @@ public sealed class DlqCommandTests : IDisposable
         Assert.Equal(["0:1"], await LettersAsync());
     }
 
+    /// <summary>After a crash an event has two letters.</summary>
+    [Fact]
+    public async Task Redrive_OneOfTwoCopiesSkipped_NeitherGoes()
+    {
+        await ParkAsync(0, 1, 1, 2);
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--skip", "0:2", "--timeout", "1")).ExitCode);
+        Assert.Equal(
+            ["id/0@0", "id/0@2", null], Read(new TopicPartition("t", 0)).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
+        Assert.Equal(["0:3"], await LettersAsync());
+    }
+
     [Fact]
     public async Task Redrive_ParkedAnew_NoLetterOfTheFormerParkingStays()
     {
