@@ -24,7 +24,7 @@ public sealed class HandoverTests(KafkaFixture kafka)
         var sent = 0;
         using var forced = new CounterProbe("emostream.kafka.handovers", "forced");
         using var clean = new CounterProbe("emostream.kafka.handovers", "clean", and: forced);
-        await using var first = await StartAsync(servers, topic, probe, counter: clean);
+        await using var first = await StartAsync(servers, topic, probe, counter: clean, batch: 2);
         Send(1);
         await probe.Until(p => p.Distinct == sent);
         // A committed offset would hide a reader that starts too early: only the end of an owner commits.
@@ -38,7 +38,7 @@ public sealed class HandoverTests(KafkaFixture kafka)
         }, TestContext.Current.CancellationToken);
         // Warm: what is delivered first, while the agent still registers the stream, comes again when the silo stops at that moment.
         using var delivered = new CounterProbe("emostream.kafka.events.delivered");
-        await using (var second = await StartAsync(servers, topic, probe, first, delivered))
+        await using (var second = await StartAsync(servers, topic, probe, first, delivered, batch: 2))
         {
             await delivered.AtLeast(40 * Streams);
             await second.StopAsync();
@@ -49,8 +49,8 @@ public sealed class HandoverTests(KafkaFixture kafka)
         await load;
         await probe.Until(p => p.Distinct == sent);
 
-        // A silo that stops may miss the answers to its last calls: what was under way then, an event or two of each stream, and
-        // nothing that was done before. Without the wait for the former owner it is about twenty of each.
+        // A silo that stops may miss the answers to its last calls: what was under way then, a batch of each stream, and nothing that
+        // was done before. Without the wait for the former owner it is about twenty of each.
         Assert.InRange(probe.Count - probe.Distinct, 0, 2 * Streams);
         // The first silo took all four partitions, and two of them once more.
         Assert.Equal((6, 0), (clean.Value, forced.Value));
@@ -158,6 +158,16 @@ public sealed class HandoverTests(KafkaFixture kafka)
         Assert.Equal(2, forced.Value);
     }
 
-    private static Task<ProbeHost> StartAsync(string servers, string topic, Probe probe, ProbeHost? join = null, CounterProbe? counter = null) => ProbeHost.StartAsync(
-        servers, topic, probe, options => options.CommitInterval = TimeSpan.FromMinutes(5), counter, join);
+    private static Task<ProbeHost> StartAsync(
+        string servers, string topic, Probe probe, ProbeHost? join = null, CounterProbe? counter = null, int? batch = null) => ProbeHost.StartAsync(
+            servers,
+            topic,
+            probe,
+            options =>
+            {
+                options.CommitInterval = TimeSpan.FromMinutes(5);
+                options.DeliveryBatch = batch ?? options.DeliveryBatch;
+            },
+            counter,
+            join);
 }
