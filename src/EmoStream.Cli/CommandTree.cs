@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using Confluent.Kafka;
 using EmoStream.Cli.DeadLetters;
 using EmoStream.Cli.Diff;
 using EmoStream.Cli.Doctor;
@@ -86,6 +87,11 @@ internal static class CommandTree
             catch (Exception e) when (e is InputException or BundleException)
             {
                 terminal.Fail(e.Message);
+                return ExitCode.Failure;
+            }
+            catch (KafkaException e)
+            {
+                terminal.Fail($"Kafka does not answer ({e.Error.Reason}).", "What was done is noted; give the command again when Kafka is there.");
                 return ExitCode.Failure;
             }
             catch (Exception e) when (e is not OutputException)

@@ -89,12 +89,33 @@ internal sealed class DeadLetterTopic : IDisposable
     }
 
     /// <summary>Before the letters of parked streams are sent: with the wrong topic, none of them would seem to be parked.</summary>
-    /// <exception cref="InputException">There is no topic that says what is parked.</exception>
-    public void RequireParking(IEnumerable<DeadLetter> letters)
+    /// <exception cref="InputException">There is no topic that says what is parked, or another one was named than that of the letters and it knows nothing of them.</exception>
+    public void RequireParking(List<DeadLetter> letters, CancellationToken cancellationToken)
     {
         if (letters.Select(ParkingOf).FirstOrDefault(topic => !_partitions.ContainsKey(topic)) is { } missing)
         {
             throw new InputException($"{_options.BootstrapServers} has no topic {missing}, which says what parked conversations wait for; --parking-topic names another.");
+        }
+
+        if (_parking is null || letters.TrueForAll(letter => letter.ParkingTopic == _parking))
+        {
+            return;
+        }
+
+        var known = new HashSet<string>();
+        PartitionScan.Read(
+            _options,
+            new(_parking, 0),
+            0,
+            record =>
+            {
+                known.Add(Convert.ToHexString(ParkedState.Of(record.Message.Value) is null ? [] : record.Message.Key ?? []));
+                return true;
+            },
+            cancellationToken);
+        if (letters.Find(letter => !known.Contains(Convert.ToHexString(letter.Stream!))) is { } stranger)
+        {
+            throw new InputException($"{_parking} knows nothing of the parked conversation of letter {stranger.Place}, which names {stranger.ParkingTopic ?? "no topic"}; without --parking-topic that one is asked.");
         }
     }
 

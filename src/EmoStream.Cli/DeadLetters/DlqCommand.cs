@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Spectre.Console;
 
 namespace EmoStream.Cli.DeadLetters;
 
@@ -150,7 +151,13 @@ internal static class DlqCommand
                 return ExitCode.Failure;
             }
 
-            topic.RequireParking(chosen.Where(letter => letter.Stream is not null));
+            foreach (var missing in left.Where(place => !letters.Exists(letter => letter.Place == place)))
+            {
+                // No failure: a command that was interrupted may be given again.
+                terminal.Err.MarkupLineInterpolated($"There is no letter {missing} to leave out, or it is done with already.");
+            }
+
+            topic.RequireParking(chosen.FindAll(letter => letter.Stream is not null), cancellationToken);
 
             var total = letters.Count(letter => IsChosen(letter) || chosen.Exists(other => Redrive.WaitsWith(letter, other)));
             Redrive? redrive = null;

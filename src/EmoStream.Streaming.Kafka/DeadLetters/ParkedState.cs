@@ -97,7 +97,8 @@ internal sealed record ParkedState(
     {
         try
         {
-            return value is null or { Length: 0 } ? null : JsonSerializer.Deserialize(value, ParkedJson.Default.ParkedState);
+            var state = value is null or { Length: 0 } ? null : JsonSerializer.Deserialize(value, ParkedJson.Default.ParkedState);
+            return state is { Since: not null, From: not null } && state.Ranges?.Any(range => range is not { Since: not null, First: not null, Last: not null }) != true ? state : null;
         }
         catch (JsonException)
         {

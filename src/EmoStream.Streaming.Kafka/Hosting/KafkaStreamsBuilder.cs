@@ -92,6 +92,9 @@ public sealed class KafkaStreamsBuilder
                 }
             })
             .Validate(options => options.RetryDelays.All(delay => delay >= TimeSpan.Zero), $"{nameof(KafkaStreamOptions.RetryDelays)} must not be negative.")
+            .Validate(
+                options => new[] { options.Topic, options.DeadLetterTopic, options.ParkingTopic }.Where(topic => !string.IsNullOrEmpty(topic)).CountBy(topic => topic).All(topic => topic.Value == 1),
+                $"{nameof(KafkaStreamOptions.Topic)}, {nameof(KafkaStreamOptions.DeadLetterTopic)} and {nameof(KafkaStreamOptions.ParkingTopic)} must be different topics: what is written to one of them would be read as something else.")
             .ValidateOnStart();
     }
 

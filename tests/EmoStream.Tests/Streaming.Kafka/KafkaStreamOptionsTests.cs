@@ -70,6 +70,18 @@ public sealed class KafkaStreamOptionsTests
         Assert.Contains(nameof(KafkaStreamOptions.BootstrapServers), error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("t", "p")]
+    [InlineData("d", "t")]
+    [InlineData("t.parked", "t.parked")]
+    public void Validation_OneTopicForTwoThings_Refused(string deadLetters, string parking)
+    {
+        var host = Build([], silo => silo.AddKafkaStreams("Kafka", streams => streams.Configure(o =>
+            (o.BootstrapServers, o.Topic, o.DeadLetterTopic, o.ParkingTopic) = ("b:1", "t", deadLetters, parking))));
+        var error = Assert.Throws<OptionsValidationException>(() => host.Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka"));
+        Assert.Contains("must be different topics", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Validation_GroupThatNoTopicCanBeNamedAfter_AsksForNames()
     {

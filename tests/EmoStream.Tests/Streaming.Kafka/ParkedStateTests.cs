@@ -98,6 +98,29 @@ public sealed class ParkedStateTests
         Assert.Equivalent(state, ParkedState.Of(state.ToBytes()), strict: true);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("{")]
+    [InlineData("[]")]
+    [InlineData("""{"partition":0}""")]
+    [InlineData("""{"partition":0,"since":"g:t/0@0","from":null}""")]
+    [InlineData("""{"partition":"x","since":"g:t/0@0","from":"t/0@0"}""")]
+    [InlineData("""{"partition":0,"since":"g:t/0@0","from":"t/0@0","ranges":[null]}""")]
+    [InlineData("""{"partition":0,"since":"g:t/0@0","from":"t/0@0","ranges":[{"since":"g:t/0@0"}]}""")]
+    public void Bytes_OfNoState_AreNone(string value) => Assert.Null(ParkedState.Of(Encoding.UTF8.GetBytes(value)));
+
+    [Theory]
+    [InlineData("""{"since":"","from":""}""")]
+    [InlineData("""{"since":"x","from":"y","ranges":[{"since":"x","first":"a/b@c","last":"@"}]}""")]
+    public void Bytes_WithPositionsThatAreNone_HoldNothing(string value)
+    {
+        var state = ParkedState.Of(Encoding.UTF8.GetBytes(value))!;
+        Assert.False(state.HasLetterOf("q8Xw/3@7", null));
+        Assert.False(state.BeganAfter("q8Xw/3@7"));
+        Assert.Equal("q8Xw/3@7", state.With("q8Xw/3@7", extends: true).Last);
+    }
+
     private static ParkedState Parked(string since, string from) => new ParkedState(3, since, from, 1763860000000, 4, "System.FormatException").With(from, extends: false);
 
     [Theory]

@@ -1,0 +1,217 @@
+using System.Text;
+using System.Text.Json;
+using Confluent.Kafka;
+using EmoStream.Streaming.Kafka;
+
+namespace EmoStream.Tests.Cli.DeadLetters;
+
+/// <content>Letters of parked conversations, which go together and are followed by an end.</content>
+public sealed partial class DlqCommandTests
+{
+    [Fact]
+    public async Task Redrive_ParkedConversationAndNoSilo_SentInOrderOnceAndExitCodeSaysSo()
+    {
+        const string since = "id/0@3";
+        await WriteStateAsync(since, "id/0@9", letters: 5);
+        // Sent again before and refused again: lies last, goes first, and once also where it was read again from its first place. The
+        // other copy is one of a crash.
+        foreach (var (position, origin) in ((int, int)[])[(4, 4), (5, 5), (5, 5), (9, 3), (3, 3)])
+        {
+            await WriteAsync(
+                ("reason", "r"), ("stream", "n/secret"), ("parked", since), ("position", $"id/0@{position}"), ("origin", $"id/0@{origin}"));
+        }
+        // Behind what the state names: a neighbour may still be missing.
+        await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", since), ("position", "id/0@12"), ("origin", "id/0@12"));
+
+        var (exitCode, output, _) = await RunAsync("redrive", "0:1", "--timeout", "1", "--json");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("\"sent\":3", output, StringComparison.Ordinal);
+        var sent = Read(new TopicPartition("t", 0));
+        Assert.Equal(
+            ["id/0@3", "id/0@4", "id/0@5", null],
+            sent.Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
+        Assert.All(sent, r => Assert.Equal(since, DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.Redrive)));
+        Assert.Equal("id/0@9#5", DeadLetterHeaders.Text(sent[3].Message.Headers, DeadLetterHeaders.RedriveEnd));
+        // No tombstone, and not in the place of the conversation's last record: the topic may be compacted, others read it, too.
+        Assert.Empty(sent[3].Message.Value!);
+        Assert.Equal("emostream-redrive-end/" + since, Encoding.UTF8.GetString(sent[3].Message.Key!));
+        // The copies of the last one, which no silo has confirmed, and the one that was not sent.
+        Assert.Equal(["0:1", "0:2", "0:5"], await LettersAsync());
+    }
+
+    [Fact]
+    public async Task Redrive_EndNotAnswered_LastLetterStaysAndTheNextRedriveContinues()
+    {
+        await ParkAsync(0, 1);
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
+        Assert.Equal(["0:1"], await LettersAsync());
+
+        var silo = AnswerEndAsync(1, () => ProduceAsync("t.parked", new() { Key = "n/secret"u8.ToArray() }));
+        var (exitCode, output, error) = await RunAsync("redrive", "--all", "--json");
+        await silo;
+        Assert.True(exitCode == 0, output + error);
+        Assert.Equal("""{"sent":1,"skipped":0,"conversations":1,"problems":[]}""", output.Trim());
+        Assert.Empty(await LettersAsync());
+        Assert.Equal(
+            ["id/0@0", "id/0@1", null, "id/0@1", null],
+            Read(new TopicPartition("t", 0)).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
+    }
+
+    [Fact]
+    public async Task Redrive_LastLetterSkippedAndEndNotAnswered_TheLastOneSentStays()
+    {
+        await ParkAsync(0, 1, 2);
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--skip", "0:2", "--timeout", "1")).ExitCode);
+        Assert.Equal(["0:1"], await LettersAsync());
+    }
+
+    /// <summary>After a crash an event has two letters.</summary>
+    [Fact]
+    public async Task Redrive_OneOfTwoCopiesSkipped_NeitherGoes()
+    {
+        await ParkAsync(0, 1, 1, 2);
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--skip", "0:2", "--timeout", "1")).ExitCode);
+        Assert.Equal(
+            ["id/0@0", "id/0@2", null], Read(new TopicPartition("t", 0)).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
+        Assert.Equal(["0:3"], await LettersAsync());
+    }
+
+    [Fact]
+    public async Task Redrive_ParkedAnew_NoLetterOfTheFormerParkingStays()
+    {
+        await ParkAsync(0, 1);
+        var silo = AnswerEndAsync(0, () => WriteStateAsync("id/0@2", "id/0@3"));
+        var (exitCode, output, error) = await RunAsync("redrive", "--all");
+        await silo;
+        Assert.Equal(1, exitCode);
+        Assert.Contains("parked anew", output + error, StringComparison.Ordinal);
+        Assert.Empty(await LettersAsync());
+    }
+
+    [Fact]
+    public async Task Redrive_LettersAreBeingWritten_NoneGoesBeforeTheStateNamesThem()
+    {
+        await WriteStateAsync("id/0@0", null);
+        await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@0"), ("position", "id/0@0"), ("origin", "id/0@0"));
+        var (exitCode, output, error) = await RunAsync("redrive", "--all", "--timeout", "1");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("is being parked", output + error, StringComparison.Ordinal);
+        Assert.Empty(Read(new TopicPartition("t", 0)));
+        Assert.Equal(["0:0"], await LettersAsync());
+
+        await ParkAsync(1);
+        var silo = AnswerEndAsync(0, () => ProduceAsync("t.parked", new() { Key = "n/secret"u8.ToArray() }));
+        Assert.Equal(0, (await RunAsync("redrive", "--all")).ExitCode);
+        await silo;
+        Assert.Empty(await LettersAsync());
+    }
+
+    /// <summary>The topic has grown while the conversation was parked.</summary>
+    [Theory]
+    [InlineData("id/1@0", 1)]
+    [InlineData("id/0@3", 0)]
+    [InlineData("id/7@0", 1)]
+    public async Task Redrive_LettersOfTwoPartitions_EndGoesWhereTheStateWasWrittenFrom(string last, int partition)
+    {
+        foreach (var (source, offset) in ((int, int)[])[(0, 3), (1, 0)])
+        {
+            await WriteAsync(
+                ("reason", "r"), ("partition", $"{source}"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", $"id/{source}@{offset}"), ("origin", $"id/{source}@{offset}"));
+        }
+        await WriteStateAsync("id/0@3", last);
+
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
+
+        for (var i = 0; i < 2; i++)
+        {
+            // Each letter to where it came from, and one end; where there is no such partition, the key's.
+            var expected = partition == i ? 2 : 1;
+            var sent = Read(new TopicPartition("t", i));
+            Assert.Equal(expected, sent.Count);
+            Assert.Equal(expected - 1, sent.Count(r => DeadLetterHeaders.Bytes(r.Message.Headers, DeadLetterHeaders.RedriveEnd) is not null));
+        }
+    }
+
+    [Fact]
+    public async Task Redrive_LetterThatNamesAParkingTopic_ThatOneSaysWhatIsParked()
+    {
+        _kafka.CreateTopic("elsewhere", 1);
+        await WriteStateAsync("id/0@3", "id/0@3", topic: "elsewhere");
+        await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", "id/0@3"), ("parking-topic", "elsewhere"));
+
+        // t.parked knows nothing of it: there, it would count as continued.
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
+        Assert.Equal(2, Read(new TopicPartition("t", 0)).Count);
+    }
+
+    /// <summary>A stand-in for a silo answers each end as one does that has taken another record meanwhile.</summary>
+    [Fact]
+    public async Task Redrive_RecordsComeFasterThanTheyGo_GivesUpAndSaysSo()
+    {
+        await ComeAsync(0);
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var silo = AnswerEndsAsync(done.Token);
+
+        var (exitCode, output, error) = await RunAsync("redrive", "--all", "--timeout", "3", "--json");
+        await done.CancelAsync();
+        await silo;
+
+        Assert.True(exitCode == 1, output + error);
+        var result = JsonDocument.Parse(output).RootElement;
+        Assert.Contains("faster", Assert.Single(result.GetProperty("problems").EnumerateArray()).GetString(), StringComparison.Ordinal);
+        Assert.Equal(0, result.GetProperty("conversations").GetInt32());
+        // Each pass sends what came since the one before, once and in order.
+        var sent = Read(new TopicPartition("t", 0)).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)).OfType<string>().ToList();
+        Assert.InRange(sent.Count, 2, int.MaxValue);
+        Assert.Equal(Enumerable.Range(0, sent.Count).Select(i => $"id/0@{i}"), sent);
+
+        // Not for ever, so that a redrive without bounds fails the test rather than hanging it.
+        async Task AnswerEndsAsync(CancellationToken cancellationToken)
+        {
+            using var consumer = new ConsumerBuilder<byte[]?, byte[]?>(new ConsumerConfig { BootstrapServers = _kafka.BootstrapServers, GroupId = "silo" }).Build();
+            consumer.Assign(new TopicPartitionOffset("t", 0, 0));
+            await Task.Yield();
+            for (var came = 1; came < 100 && !cancellationToken.IsCancellationRequested;)
+            {
+                var record = consumer.Consume(100);
+                if (record is not null && DeadLetterHeaders.Bytes(record.Message.Headers, DeadLetterHeaders.RedriveEnd) is not null)
+                {
+                    await ComeAsync(came++);
+                }
+            }
+        }
+
+        async Task ComeAsync(int offset)
+        {
+            var position = $"id/0@{offset}";
+            await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@0"), ("position", position), ("origin", position));
+            await WriteStateAsync("id/0@0", position);
+        }
+    }
+
+    [Fact]
+    public async Task Redrive_ParkedConversationAndParkingTopicMissing_Returns1AndSendsNothing()
+    {
+        await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", "id/0@3"));
+        await WriteAsync(("reason", "alone"));
+
+        var (exitCode, _, error) = await RunAsync("redrive", "--all", "--parking-topic", "nowhere");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("nowhere", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("unexpected", error, StringComparison.Ordinal);
+        Assert.Empty(Read(new TopicPartition("t", 0)));
+        // What stands alone needs no such topic.
+        Assert.Equal(0, (await RunAsync("redrive", "--reason", "alone", "--parking-topic", "nowhere")).ExitCode);
+    }
+
+    [Fact]
+    public async Task Redrive_ParkingTopicOfOthers_Returns1AndSendsNothing()
+    {
+        await ParkAsync(0, 1);
+        var (exitCode, _, error) = await RunAsync("redrive", "--all", "--parking-topic", "t");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("knows nothing", error, StringComparison.Ordinal);
+        Assert.Empty(Read(new TopicPartition("t", 0)));
+        Assert.Equal(["0:0", "0:1"], await LettersAsync());
+    }
+}
