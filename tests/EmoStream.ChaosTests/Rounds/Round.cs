@@ -41,8 +41,9 @@ internal static class Round
         long repairedAt;
         try
         {
-            // Speaking ends by itself only when it fails, and then nothing that a fault waits for comes any more.
-            if (await Task.WhenAny(breaking, speaking) == speaking) await speaking;
+            // Speaking ends by itself only when it fails, and then nothing that a fault waits for comes any more; or because a fault
+            // failed, which is then what to tell.
+            if (await Task.WhenAny(breaking, speaking) == speaking && !speaking.IsCanceled) await speaking;
             await breaking;
             repairedAt = Stopwatch.GetTimestamp();
             // 3
