@@ -8,13 +8,12 @@ namespace EmoStream.Silo.Ingest;
 internal static class TransientFailures
 {
     /// <summary>
-    /// Redis is away, busy or not the one to write to; the conversation moved; the model changed; the silo ends. An error in what a commit
+    /// Redis is away, busy or not the one to write to; the conversation moved; the model changed. An error in what a commit
     /// says (<c>ERR</c>, <c>WRONGTYPE</c>) is none of these: it will be there again each time.
     /// </summary>
     public static bool Contains(Exception failure) => failure switch
     {
         CommitRefusedException or BundleChangedException => true,
-        ObjectDisposedException => true, // a silo that ends: what its grains use goes before they do
         RedisServerException server => IsPassing(server.Message),
         RedisException => true,
         // From another silo, of a type that this one does not take from the wire.

@@ -16,7 +16,6 @@ public sealed class TransientFailuresTests
         { new RedisServerException(RedisErrorKind.Unknown, CommandFlags.None, "WRONGTYPE Operation against a key holding the wrong kind of value"), false },
         { new CommitRefusedException(CommitResult.Diverged), true },
         { new BundleChangedException(), true },
-        { new ObjectDisposedException("connection"), true },
         { new InvalidOperationException(), false },
     };
 
