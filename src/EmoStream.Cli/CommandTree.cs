@@ -91,7 +91,7 @@ internal static class CommandTree
             }
             catch (KafkaException e)
             {
-                terminal.Fail($"Kafka does not answer ({e.Error.Reason}).", "What was done is noted; give the command again when Kafka is there.");
+                terminal.Fail($"Kafka: {e.Error.Reason}.", "The command may be given again.");
                 return ExitCode.Failure;
             }
             catch (Exception e) when (e is not OutputException)

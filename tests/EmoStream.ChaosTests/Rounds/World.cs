@@ -221,7 +221,8 @@ internal sealed class World : IAsyncDisposable
     }
 
     /// <summary>
-    /// What must hold besides when the last round is over: nothing is a dead letter (nor ever was, where nothing was poisoned), everything is committed, no log names a
+    /// What must hold besides when the last round is over: nothing is a dead letter (nor ever was, where nothing was poisoned),
+    /// everything is committed, no log names a
     /// conversation, and a follower from the beginning sees what the timelines say, in the order of the changes.
     /// </summary>
     /// <returns>What does not; null when all does.</returns>
