@@ -27,6 +27,7 @@ internal sealed class KafkaAdapterFactory(KafkaStreamContext context, bool reads
     /// <summary>Counts the partitions, now and every <see cref="KafkaStreamOptions.TopicCheckInterval"/>: a topic may grow.</summary>
     public async Task<IQueueAdapter> CreateAdapter(CancellationToken cancellationToken)
     {
+        KafkaStreamContext.RequireClients(context.Name, context.Options);
         if (reads)
         {
             _mapper = new KafkaQueueMapper(context.Name, await context.Topics.GetPartitionsAsync(cancellationToken));

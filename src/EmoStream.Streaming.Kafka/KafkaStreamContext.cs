@@ -71,6 +71,21 @@ internal sealed record KafkaStreamContext(
         LingerMs = 1,
     };
 
+    /// <summary>Settings that librdkafka takes for no client should fail the start, not the first dead letter.</summary>
+    /// <exception cref="OrleansConfigurationException">It says what is wrong with them.</exception>
+    public static void RequireClients(string name, KafkaStreamOptions options)
+    {
+        try
+        {
+            new ConsumerBuilder<byte[]?, byte[]?>(ConsumerConfig(options)).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build().Dispose();
+            new ProducerBuilder<byte[]?, byte[]?>(ProducerConfig(options)).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build().Dispose();
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            throw new OrleansConfigurationException($"The Kafka stream provider {name} cannot use its {nameof(KafkaStreamOptions.ClientSettings)}: {e.Message}", e);
+        }
+    }
+
     public static ClientConfig Common(KafkaStreamOptions options)
     {
         var config = new ClientConfig(new Dictionary<string, string>(options.ClientSettings))

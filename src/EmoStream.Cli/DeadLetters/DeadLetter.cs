@@ -52,7 +52,10 @@ internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
         ?? (SourceOffset < 0 ? $"{Place}" : null)
         ?? string.Create(CultureInfo.InvariantCulture, $"{Topic}/{SourcePartition}@{SourceOffset}/{SourceTimestamp}");
 
-    /// <summary>Sorts the letters of a stream as they were sent for the first time.</summary>
+    /// <summary>Topic id and partition that the event lay in first.</summary>
+    public string OriginSource => RecordPosition.Source(Event);
+
+    /// <summary>Sorts the letters of a source as they were sent for the first time.</summary>
     public long OriginOffset => RecordPosition.Offset(Text(DeadLetterHeaders.Origin)) ?? SourceOffset;
 
     /// <summary>For the record that is sent again; null for letters that stand alone.</summary>

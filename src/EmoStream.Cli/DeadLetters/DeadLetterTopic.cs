@@ -4,6 +4,7 @@ using Confluent.Kafka;
 using EmoStream.Cli.Input;
 using EmoStream.Streaming.Kafka;
 using EmoStream.Streaming.Kafka.DeadLetters;
+using EmoStream.Streaming.Kafka.Reading;
 
 namespace EmoStream.Cli.DeadLetters;
 
@@ -32,7 +33,16 @@ internal sealed class DeadLetterTopic : IDisposable
         var config = KafkaStreamContext.ProducerConfig(_options);
         // One record a batch: one that Kafka refuses must not take its neighbours with it.
         config.BatchNumMessages = 1;
-        _producer = new ProducerBuilder<byte[]?, byte[]?>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        string? refusal = null;
+        try
+        {
+            _producer = new ProducerBuilder<byte[]?, byte[]?>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, error) => refusal = KafkaTopics.Refusal(error.Code) ?? refusal).Build();
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            throw new InputException($"A setting of EmoStream__Kafka__* is wrong: {e.Message}.");
+        }
+
         try
         {
             using var admin = new DependentAdminClientBuilder(_producer.Handle).Build();
@@ -41,7 +51,7 @@ internal sealed class DeadLetterTopic : IDisposable
         catch (KafkaException e)
         {
             _producer.Dispose();
-            throw new InputException($"Kafka at {bootstrapServers} does not answer ({e.Error.Reason}); --kafka names another.");
+            throw new InputException($"Kafka at {bootstrapServers} does not answer ({refusal ?? e.Error.Reason}); --kafka names another.");
         }
 
         if (!_partitions.ContainsKey(deadLetters))
@@ -113,7 +123,7 @@ internal sealed class DeadLetterTopic : IDisposable
                 return true;
             },
             cancellationToken);
-        if (letters.Find(letter => !known.Contains(Convert.ToHexString(letter.Stream!))) is { } stranger)
+        if (letters.Find(letter => !known.Contains(Convert.ToHexString(StateKeyOf(letter)))) is { } stranger)
         {
             throw new InputException($"{_parking} knows nothing of the parked conversation of letter {stranger.Place}, which names {stranger.ParkingTopic ?? "no topic"}; without --parking-topic that one is asked.");
         }
@@ -122,14 +132,20 @@ internal sealed class DeadLetterTopic : IDisposable
     /// <summary>The state of a letter's stream; null when it is not parked.</summary>
     public ParkedState? StateOf(DeadLetter letter, CancellationToken cancellationToken)
     {
+        if (letter.SourcePartition >= _partitions.GetValueOrDefault(letter.Topic))
+        {
+            return null; // the topic was created again with fewer partitions: nobody reads that one, and nothing waits in it
+        }
+
         ParkedState? state = null;
+        var key = StateKeyOf(letter);
         PartitionScan.Read(
             _options,
             new(ParkingOf(letter), 0),
             0,
             record =>
             {
-                if (record.Message.Key.AsSpan().SequenceEqual(letter.Stream))
+                if (record.Message.Key.AsSpan().SequenceEqual(key))
                 {
                     state = ParkedState.Of(record.Message.Value) is { Ended: false } parked ? parked : null;
                 }
@@ -158,20 +174,17 @@ internal sealed class DeadLetterTopic : IDisposable
         }
 
         return _producer.ProduceAsync(
-            SourceOf(letter, letter.SourcePartition),
+            SourceOf(letter),
             new() { Key = letter.Record.Message.Key, Value = letter.Record.Message.Value, Headers = headers, Timestamp = new Timestamp(letter.SourceTimestamp, TimestampType.CreateTime) });
     }
 
-    /// <summary>
-    /// Behind the records that were sent again; takes nothing's place where the topic is compacted. A topic that has grown may
-    /// hold a stream in two partitions: the end goes to the one that the state was last written from, whose owner alone accepts it.
-    /// </summary>
+    /// <summary>Behind the records that were sent again; takes nothing's place where the topic is compacted.</summary>
     public Task SendEndAsync(DeadLetter any, ParkedState state)
     {
         var headers = new Headers { { DeadLetterHeaders.RedriveStream, any.Stream } };
         Add(headers, DeadLetterHeaders.Redrive, state.Since);
         Add(headers, DeadLetterHeaders.RedriveEnd, state.Mark);
-        return _producer.ProduceAsync(SourceOf(any, RecordPosition.Partition(state.Last!)), new() { Key = RedriveEnd.KeyOf(state), Value = [], Headers = headers });
+        return _producer.ProduceAsync(SourceOf(any), new() { Key = RedriveEnd.KeyOf(state), Value = [], Headers = headers });
     }
 
     /// <summary>Notes beside the letter, in its own partition, that it is done with.</summary>
@@ -196,15 +209,17 @@ internal sealed class DeadLetterTopic : IDisposable
     /// The partition that it was in: who owns it knows whether the stream is parked, whoever chose the partition. Where there is
     /// none such, the one of its key, also for the end, which has another.
     /// </summary>
-    private TopicPartition SourceOf(DeadLetter letter, int? partition)
+    private TopicPartition SourceOf(DeadLetter letter)
     {
-        var count = _partitions.GetValueOrDefault(letter.Topic);
+        var (partition, count) = (letter.SourcePartition, _partitions.GetValueOrDefault(letter.Topic));
         return new(
             letter.Topic,
-            partition >= 0 && partition < count ? partition.Value
+            partition >= 0 && partition < count ? partition
             : count > 0 && letter.Record.Message.Key is { Length: > 0 } key ? Murmur2.Partition(key, count)
             : Partition.Any);
     }
+
+    private static byte[] StateKeyOf(DeadLetter letter) => ParkedState.KeyOf(letter.SourcePartition, letter.Stream);
 
     private string ParkingOf(DeadLetter letter) => _parking ?? letter.ParkingTopic ?? _options.ParkingTopic;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using EmoStream.Cli.Input;
 using Spectre.Console;
 
 namespace EmoStream.Cli.DeadLetters;
@@ -48,12 +49,7 @@ internal static class DlqCommand
         {
             using var topic = source.Open(parsed);
             var letters = topic.Read(_ => false, cancellationToken);
-            if (letters.Count > 0 && !letters.Exists(letter => letter.IsMarked))
-            {
-                terminal.Fail($"None of the records in {parsed.GetValue(source.Topic)} says why it is there: it is no dead-letter topic.", "--topic names another.");
-                return Task.FromResult(ExitCode.Failure);
-            }
-
+            source.RequireLetters(parsed, letters);
             LetterOutput.List(terminal, letters, parsed.GetValue(keys), parsed.GetValue(json));
             return Task.FromResult(ExitCode.Ok);
         });
@@ -144,6 +140,7 @@ internal static class DlqCommand
             var (wanted, left) = (Places(parsed.GetValue(places)), Places(parsed.GetValue(skip)));
             using var topic = source.Open(parsed);
             var letters = topic.Read(letter => letter.Stream is null && IsChosen(letter), cancellationToken);
+            source.RequireLetters(parsed, letters);
             var chosen = letters.FindAll(IsChosen);
             foreach (var missing in wanted.Where(place => !letters.Exists(letter => letter.Place == place)))
             {
@@ -198,6 +195,15 @@ internal static class DlqCommand
         public Option<string> Topic { get; } = new("--topic") { Description = "Topic of the letters", HelpName = "T", DefaultValueFactory = _ => KafkaEnvironment.Topics.DeadLetters };
 
         public Option<string?> Parking { get; } = new("--parking-topic") { Description = "Topic that says which conversations are parked; else the one that the letters name", HelpName = "T" };
+
+        /// <summary>Before a record is taken for a letter that is none.</summary>
+        public void RequireLetters(ParseResult parsed, List<DeadLetter> letters)
+        {
+            if (letters.Count > 0 && !letters.Exists(letter => letter.IsMarked))
+            {
+                throw new InputException($"None of the records in {parsed.GetValue(Topic)} says why it is there: it is no dead-letter topic; --topic names another.");
+            }
+        }
 
         public DeadLetterTopic Open(ParseResult parsed)
         {

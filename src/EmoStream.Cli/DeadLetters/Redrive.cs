@@ -32,20 +32,20 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
     /// <summary>What could not be done; without ids.</summary>
     public List<string> Problems { get; } = [];
 
-    /// <summary>Sends the letters that were chosen, and those that wait with them.</summary>
+    /// <summary>Sends the letters that were chosen, and those that wait with them. A conversation of several partitions is parked in each by itself.</summary>
     public async Task RunAsync(List<DeadLetter> chosen, CancellationToken cancellationToken)
     {
         LeaveOut(chosen);
         await SendAsync([.. chosen.Where(letter => letter.Stream is null)], null, [], cancellationToken);
-        foreach (var stream in chosen.Where(letter => letter.Stream is not null).DistinctBy(letter => Convert.ToHexString(letter.Stream!)))
+        foreach (var stream in chosen.Where(letter => letter.Stream is not null).DistinctBy(letter => (letter.SourcePartition, Convert.ToHexString(letter.Stream!))))
         {
             await ContinueAsync(stream, cancellationToken);
         }
     }
 
-    /// <summary>The letters of the same conversation, and this one.</summary>
+    /// <summary>The letters of the same conversation and partition, and this one.</summary>
     public static bool WaitsWith(DeadLetter letter, DeadLetter other) =>
-        letter.Stream is { } stream && other.Stream is { } its && stream.AsSpan().SequenceEqual(its);
+        letter.SourcePartition == other.SourcePartition && letter.Stream is { } stream && other.Stream is { } its && stream.AsSpan().SequenceEqual(its);
 
     private async Task ContinueAsync(DeadLetter any, CancellationToken cancellationToken)
     {
@@ -70,8 +70,10 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
 
             var letters = topic.Read(letter => WaitsWith(letter, any), cancellationToken, read)
                 .Where(letter => WaitsWith(letter, any) && state?.Names(letter.Position) != false)
-                .OrderBy(letter => letter.OriginOffset)
                 .ToList();
+            // A topic that was deleted and created again begins anew: what it had before goes first.
+            var sources = letters.Select(letter => letter.OriginSource).Distinct().ToList();
+            letters = [.. letters.OrderBy(letter => sources.IndexOf(letter.OriginSource)).ThenBy(letter => letter.OriginOffset)];
             if (state is null && topic.StateOf(any, cancellationToken) is not null)
             {
                 continue; // parked between the two: letters of that must not go without an end

@@ -53,7 +53,6 @@ public static partial class SiloExtensions
         {
             kafka.BootstrapServers = configuration.GetConnectionString(Names.Kafka) ?? "";
             (kafka.Topic, kafka.DeadLetterTopic) = TopicNames.From(configuration);
-            kafka.ParkingTopic = kafka.Topic + ".parked";
             KafkaSettings.CopyTo(configuration, kafka.ClientSettings);
             // One conversation's backlog must not keep the model from the others for seconds.
             kafka.DeliveryBatch = 256;

@@ -1,5 +1,4 @@
 using EmoStream.Silo.Conversations;
-using Orleans.Serialization;
 using StackExchange.Redis;
 
 namespace EmoStream.Silo.Ingest;
@@ -16,10 +15,6 @@ internal static class TransientFailures
         CommitRefusedException or BundleChangedException => true,
         RedisServerException server => IsPassing(server.Message),
         RedisException => true,
-        // From another silo, of a type that this one does not take from the wire.
-        UnavailableExceptionFallbackException { ExceptionType: { } type } unknown =>
-            type.StartsWith("StackExchange.Redis.", StringComparison.Ordinal)
-            && (!type.StartsWith(typeof(RedisServerException).FullName!, StringComparison.Ordinal) || IsPassing(unknown.Message)),
         _ => false,
     };
 

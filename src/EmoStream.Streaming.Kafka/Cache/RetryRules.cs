@@ -15,7 +15,7 @@ internal sealed class RetryRules(KafkaStreamOptions options, DeliveryHealth heal
 
     /// <summary>Whether the failure counts against the event.</summary>
     public bool Counts(StreamId stream, Exception? failure) =>
-        options.RetryDelays.Count > 0 && failure is not null && !IsTransient(failure) && !health.FailsWithOthers(stream);
+        options.RetryDelays.Count > 0 && failure is not null && !IsTransient(failure, options) && !health.FailsWithOthers(stream);
 
     /// <summary>The pause after so many failures that counted (at least one, fewer than <see cref="Attempts"/>).</summary>
     public TimeSpan AfterCounted(int attempts) => options.RetryDelays[attempts - 1];
@@ -31,13 +31,21 @@ internal sealed class RetryRules(KafkaStreamOptions options, DeliveryHealth heal
     }
 
     /// <summary>
-    /// Time-outs, cancellations, silos that went and what the host names. Orleans' rejections are what a grain that could not
-    /// activate answers with, too: it has not seen the event.
+    /// Time-outs, cancellations, silos that went and what the host names; by the grain's silo where the call got so far. A grain that
+    /// cannot activate fails with what it threw, and counts: one that never can must not hold its partition for ever.
     /// </summary>
-    private bool IsTransient(Exception failure) =>
-        failure is TimeoutException or OperationCanceledException or OrleansException || options.IsTransient(failure);
+    public static bool IsTransient(Exception failure, KafkaStreamOptions options) => failure switch
+    {
+        DeliveryFailedException judged => judged.IsTransient,
+        TimeoutException or OperationCanceledException or OrleansException => true,
+        _ => options.IsTransient(failure),
+    };
 
     /// <summary>The type's name, also of an exception that this silo does not know; never its message, which may quote the event.</summary>
-    public static string NameOf(Exception failure) =>
-        failure is UnavailableExceptionFallbackException unknown ? unknown.ExceptionType ?? "unknown" : failure.GetType().FullName ?? failure.GetType().Name;
+    public static string NameOf(Exception failure) => failure switch
+    {
+        DeliveryFailedException judged => judged.FailedWith,
+        UnavailableExceptionFallbackException unknown => unknown.ExceptionType ?? "unknown",
+        _ => failure.GetType().FullName ?? failure.GetType().Name,
+    };
 }

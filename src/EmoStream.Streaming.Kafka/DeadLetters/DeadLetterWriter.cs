@@ -52,19 +52,20 @@ internal sealed partial class DeadLetterWriter(
             }
             catch (KafkaException e)
             {
-                LogRefused(record.Partition, record.Offset, e.Error.Code);
+                LogRefused(record.Partition, record.Offset, options.DeadLetterTopic, e.Error.Code);
             }
             await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
         }
     }
 
     /// <summary>Writes a stream's state into the parking topic, however long that takes.</summary>
+    /// <param name="partition">The partition that it is parked in.</param>
     /// <param name="stream">The stream.</param>
     /// <param name="state">The state.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async Task WriteStateAsync(StreamId stream, ParkedState state, CancellationToken cancellationToken)
+    public async Task WriteStateAsync(int partition, StreamId stream, ParkedState state, CancellationToken cancellationToken)
     {
-        var message = new Message<byte[]?, byte[]?> { Key = ParkedState.KeyOf(stream), Value = state.ToBytes() };
+        var message = new Message<byte[]?, byte[]?> { Key = ParkedState.KeyOf(partition, ParkedState.KeyOf(stream)), Value = state.ToBytes() };
         for (var delay = TimeSpan.FromMilliseconds(100); ; delay = Min(delay * 2, options.MaxRetryDelay))
         {
             try
@@ -74,7 +75,7 @@ internal sealed partial class DeadLetterWriter(
             }
             catch (KafkaException e)
             {
-                LogStateRefused(e.Error.Code);
+                LogStateRefused(options.ParkingTopic, e.Error.Code);
             }
             await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
         }
@@ -84,12 +85,13 @@ internal sealed partial class DeadLetterWriter(
     /// Takes a stream's state out of the parking topic. Once, and whoever loads the states next does it again where it failed: tried
     /// again here, it might pass a newer state.
     /// </summary>
+    /// <param name="partition">The partition that it was parked in.</param>
     /// <param name="stream">The stream.</param>
-    public async Task ForgetAsync(StreamId stream)
+    public async Task ForgetAsync(int partition, StreamId stream)
     {
         try
         {
-            await _producer.ProduceAsync(ParkingLot.Topic(options), new() { Key = ParkedState.KeyOf(stream) }, CancellationToken.None).ConfigureAwait(false);
+            await _producer.ProduceAsync(ParkingLot.Topic(options), new() { Key = ParkedState.KeyOf(partition, ParkedState.KeyOf(stream)) }, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception e) when (e is KafkaException or ObjectDisposedException)
         {
@@ -159,14 +161,14 @@ internal sealed partial class DeadLetterWriter(
         return config;
     }
 
-    [LoggerMessage(LogLevel.Warning, "The dead letter for partition {Partition} offset {Offset} was refused: {Error}. Trying again; the offset is not committed meanwhile.")]
-    private partial void LogRefused(int partition, long offset, ErrorCode error);
+    [LoggerMessage(LogLevel.Warning, "The dead letter for partition {Partition} offset {Offset} was refused by {Topic}: {Error}. Trying again; the offset is not committed meanwhile.")]
+    private partial void LogRefused(int partition, long offset, string topic, ErrorCode error);
 
     [LoggerMessage(LogLevel.Warning, "The dead letter for partition {Partition} offset {Offset} is too large for its topic: sending it without value.")]
     private partial void LogCut(int partition, long offset);
 
-    [LoggerMessage(LogLevel.Warning, "The state of a parked stream was refused: {Error}. Trying again; its events stay where they are meanwhile.")]
-    private partial void LogStateRefused(ErrorCode error);
+    [LoggerMessage(LogLevel.Warning, "The state of a parked stream was refused by {Topic}: {Error}. Trying again; its events stay where they are meanwhile.")]
+    private partial void LogStateRefused(string topic, ErrorCode error);
 
     [LoggerMessage(LogLevel.Debug, "The state of a stream that was parked is not taken away ({Exception}).")]
     private partial void LogNotForgotten(Type exception);

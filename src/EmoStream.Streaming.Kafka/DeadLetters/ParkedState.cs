@@ -1,20 +1,20 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace EmoStream.Streaming.Kafka.DeadLetters;
 
 /// <summary>
-/// That a stream is parked, or was, as it lies in the compacted parking topic.
+/// That a stream is parked, or was, as it lies in the compacted parking topic; of each partition by itself, as its order is.
 /// <code>
-/// key    probe/conversation-7
-/// value  {"partition":3,"since":"billing:q8Xw/3@1071","from":"q8Xw/3@1071","atMs":1763860000000,"attempts":4,
+/// key    3/probe/conversation-7
+/// value  {"since":"billing:q8Xw/3@1071","from":"q8Xw/3@1071","atMs":1763860000000,"attempts":4,
 ///         "failedWith":"FormatException","letters":12,
 ///         "ranges":[{"since":"billing:q8Xw/3@1071","first":"q8Xw/3@1071","last":"q8Xw/3@1090"}],"ended":false}
 /// </code>
 /// Positions are <c>topicId/partition@offset</c>.
 /// </summary>
-/// <param name="Partition">The partition of the event that was given up.</param>
 /// <param name="Since">Names this parking, see <see cref="NameOf"/>.</param>
 /// <param name="From">The position of the first event that became a letter: what lies before it is no part of the parking.</param>
 /// <param name="AtMs">When the stream was parked, in milliseconds since 1970.</param>
@@ -24,7 +24,6 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// <param name="Ranges">Where events of the stream became letters, in this parking and in those before it; the latest last.</param>
 /// <param name="Ended">The letters have been sent again, and the stream is parked no longer.</param>
 internal sealed record ParkedState(
-    int Partition,
     string Since,
     string From,
     long AtMs,
@@ -64,16 +63,16 @@ internal sealed record ParkedState(
     /// <param name="redrive">The parking that it was sent again for; null: for none.</param>
     public bool HasLetterOf(string position, string? redrive) => Ranges?.Any(range => range.Since != redrive && range.Contains(position)) == true;
 
-    /// <summary>Whether a letter, and all before it, are in the dead-letter topic when the state is; of another partition there is no telling.</summary>
+    /// <summary>Whether a letter, and all before it, are in the dead-letter topic when the state is; of another life of the topic there is no telling.</summary>
     public bool Names(string position) =>
         Ranges?.Any(range => range.Contains(position)) == true || Ranges?.Any(range => RecordPosition.Source(range.Last) == RecordPosition.Source(position)) != true;
 
-    /// <summary>Whether a position lies before the parking. Between two partitions there is no order: then it does not.</summary>
+    /// <summary>Whether a position lies before the parking. Between two lives of a topic there is no order: then it does not.</summary>
     public bool BeganAfter(string position) => RecordPosition.IsBefore(position, From);
 
-    /// <summary>With one letter more, behind the others of its partition.</summary>
+    /// <summary>With one letter more, behind the others.</summary>
     /// <param name="position">Where its event lies.</param>
-    /// <param name="extends">Whether whatever came to the stream since the last letter of that partition is known.</param>
+    /// <param name="extends">Whether whatever came to the stream since the last letter is known.</param>
     public ParkedState With(string position, bool extends)
     {
         var range = extends ? Ranges?.LastOrDefault(range => range.Since == Since && RecordPosition.Source(range.Last) == RecordPosition.Source(position)) : null;
@@ -105,6 +104,15 @@ internal sealed record ParkedState(
             return null;
         }
     }
+
+    /// <summary>Key of a state: partition, slash, the stream.</summary>
+    public static byte[] KeyOf(int partition, ReadOnlySpan<byte> stream) => [.. PrefixOf(partition), .. stream];
+
+    /// <summary>Null for what is no such key, or of another partition.</summary>
+    public static StreamId? StreamOf(int partition, byte[]? key) =>
+        PrefixOf(partition) is var prefix && key.AsSpan().StartsWith(prefix) ? StreamOf(key![prefix.Length..]) : null;
+
+    private static byte[] PrefixOf(int partition) => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{partition}/"));
 
     /// <summary>Namespace, slash, key. A slash in the namespace is written <c>%2F</c> and a percent sign <c>%25</c>.</summary>
     public static byte[] KeyOf(StreamId stream)

@@ -4,6 +4,7 @@ using Confluent.Kafka;
 using EmoStream.Streaming.Kafka.Cache;
 using EmoStream.Streaming.Kafka.Reading;
 using Microsoft.Extensions.Logging;
+using ErrorCode = Confluent.Kafka.ErrorCode;
 
 namespace EmoStream.Streaming.Kafka.DeadLetters;
 
@@ -38,8 +39,8 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     private bool _loaded;
     private int _loadedFor;
 
-    /// <summary>Streams parked by an event of this partition.</summary>
-    public int Count => _parked.Count(parked => parked.Value.State is { Ended: false } state && state.Partition == partition);
+    /// <summary>Streams that are parked.</summary>
+    public int Count => _parked.Count(parked => !parked.Value.State.Ended);
 
     public static TopicPartition Topic(KafkaStreamOptions options) => new(options.ParkingTopic, 0);
 
@@ -59,19 +60,22 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         var parked = new ConcurrentDictionary<StreamId, Parking>();
         try
         {
-            if (context.Topics.Exists(context.Options.ParkingTopic))
-            {
-                PartitionScan.Read(context.Options, Topic(context.Options), 0, record => Apply(record, parked), cancellationToken);
-            }
+            // Also where there is no such topic any longer: that nothing is parked would be a guess.
+            PartitionScan.Read(context.Options, Topic(context.Options), 0, record => Apply(record, parked), cancellationToken);
         }
         catch (OperationCanceledException)
         {
             return; // stopping: nothing will be read
         }
-        foreach (var (stream, parking) in parked.Where(p => p.Value.State is { Ended: true } state && state.Partition == partition && state.IsGone(origin.Source, low)))
+        catch (KafkaException e)
+        {
+            LogNotLoaded(partition, context.Options.ParkingTopic, e.Error.Code);
+            throw;
+        }
+        foreach (var (stream, parking) in parked.Where(p => p.Value.State is { Ended: true } state && state.IsGone(origin.Source, low)))
         {
             parked.TryRemove(stream, out _);
-            _ = context.DeadLetters.ForgetAsync(stream);
+            _ = context.DeadLetters.ForgetAsync(partition, stream);
         }
         lock (_lock)
         {
@@ -181,7 +185,6 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
             var letters = events.Where(e => e.Value is not RedriveEnd).ToList();
             var former = _parked.GetValueOrDefault(given.StreamId)?.State;
             var state = new ParkedState(
-                partition,
                 ParkedState.NameOf(context.Options.GroupId, PositionOf(given)),
                 PositionOf(letters[0]),
                 context.Time.GetUtcNow().ToUnixTimeMilliseconds(),
@@ -285,9 +288,9 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         return true;
     }
 
-    private static bool Apply(ConsumeResult<byte[]?, byte[]?> record, ConcurrentDictionary<StreamId, Parking> parked)
+    private bool Apply(ConsumeResult<byte[]?, byte[]?> record, ConcurrentDictionary<StreamId, Parking> parked)
     {
-        if (ParkedState.StreamOf(record.Message.Key) is { } stream)
+        if (ParkedState.StreamOf(partition, record.Message.Key) is { } stream)
         {
             if (ParkedState.Of(record.Message.Value) is { } state)
             {
@@ -306,6 +309,9 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     [LoggerMessage(LogLevel.Information, "Partition {Partition} offset {Offset}: a parked stream goes on.")]
     private partial void LogContinued(int partition, long offset);
+
+    [LoggerMessage(LogLevel.Error, "Partition {Partition}: {Topic}, which says what is parked, cannot be read ({Error}). Nothing is delivered until then.")]
+    private partial void LogNotLoaded(int partition, string topic, ErrorCode error);
 
     [LoggerMessage(LogLevel.Warning, "Partition {Partition}: {Count} streams are parked.")]
     private partial void LogLoaded(int partition, int count);

@@ -11,7 +11,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// Carries out what a <see cref="ParkingLot"/> decided, in its order, as many at once as wait:
 /// <code>
 /// 1 records     those that were not kept are read again from the topic
-/// 2 beginning   that a stream is parked, acknowledged, with whatever was decided before done: who finds a letter of it finds a state
+/// 2 beginnings  that streams are parked, acknowledged, with what was decided of them before done: who finds a letter finds a state
 /// 3 letters     acknowledged
 /// 4 states      the newest of each stream, acknowledged: it names no letter that is not there
 /// 5 done        the offsets may be committed
@@ -50,13 +50,15 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
     private async Task RunAsync()
     {
         var batch = new List<ParkedEvent>();
+        var streams = new HashSet<StreamId>();
         try
         {
             while (await _events.Reader.WaitToReadAsync(_stop.Token).ConfigureAwait(false))
             {
                 batch.Clear();
-                // A beginning is the first of its batch: it names the letters of parkings before it, which must be there.
-                while (batch.Count < MaxBatch && _events.Reader.TryPeek(out var item) && (batch.Count == 0 || !item.Begins))
+                streams.Clear();
+                // A beginning is the first of its stream: it names the letters of parkings before it, which must be there.
+                while (batch.Count < MaxBatch && _events.Reader.TryPeek(out var item) && (streams.Add(item.Item.StreamId) || !item.Begins))
                 {
                     _events.Reader.TryRead(out _);
                     batch.Add(item);
@@ -93,21 +95,25 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
         // 1
         await ReadAgainAsync([.. batch.Where(e => e.Reason is not null && e.Item.Record is null).Select(e => e.Item)]).ConfigureAwait(false);
         // 2
-        if (batch[0] is { Begins: true, State: { } parked } first)
-        {
-            var former = parked.Ranges!.Where(range => range.Since != parked.Since);
-            await context.DeadLetters.WriteStateAsync(first.Item.StreamId, parked with { Ranges = [.. former] }, _stop.Token).ConfigureAwait(false);
-        }
+        await Task.WhenAll(batch.Where(e => e.Begins).Select(WriteBeginningAsync)).ConfigureAwait(false);
         // 3
         await Task.WhenAll(batch.Where(e => e.Reason is not null).Select(WriteLetterAsync)).ConfigureAwait(false);
         // 4
         var states = batch.Where(e => e.State is not null).GroupBy(e => e.Item.StreamId);
-        await Task.WhenAll(states.Select(s => context.DeadLetters.WriteStateAsync(s.Key, s.Last().State!, _stop.Token))).ConfigureAwait(false);
+        await Task.WhenAll(states.Select(s => context.DeadLetters.WriteStateAsync(partition, s.Key, s.Last().State!, _stop.Token))).ConfigureAwait(false);
         // 5
         foreach (var e in batch)
         {
             tracker.Complete(e.Item);
         }
+    }
+
+    /// <summary>The first letter's state without that letter.</summary>
+    private Task WriteBeginningAsync(ParkedEvent first)
+    {
+        var parked = first.State!;
+        var former = parked.Ranges!.Where(range => range.Since != parked.Since);
+        return context.DeadLetters.WriteStateAsync(partition, first.Item.StreamId, parked with { Ranges = [.. former] }, _stop.Token);
     }
 
     private Task WriteLetterAsync(ParkedEvent e)

@@ -11,12 +11,6 @@ internal static class RecordPosition
 
     public static string TopicId(string source) => source[..Math.Max(0, source.LastIndexOf('/'))];
 
-    public static int? Partition(string position)
-    {
-        var source = Source(position);
-        return int.TryParse(source[(source.LastIndexOf('/') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var partition) ? partition : null;
-    }
-
     public static long? Offset(string? position) =>
         position is not null && long.TryParse(position[(position.LastIndexOf('@') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
             ? offset

@@ -45,8 +45,11 @@ internal sealed class DeliveryFilter(PullingAgents agents) : IOutgoingGrainCallF
     }
 
     /// <summary>The batch of an <c>IStreamConsumerExtension.DeliverBatch(subscription, stream, batch, token, cancellation)</c>, or null.</summary>
-    private static KafkaBatchContainer? Delivered(IInvokable request) =>
+    public static KafkaBatchContainer? Delivered(IInvokable request) =>
         request.GetArgumentCount() > 2 ? request.GetArgument(2) as KafkaBatchContainer : null;
+
+    /// <summary>The name of the provider whose stream such a call delivers to.</summary>
+    public static string Provider(IInvokable request) => ((QualifiedStreamId)request.GetArgument(1)!).ProviderName;
 
     /// <summary><c>IStreamConsumerExtension.GetSequenceToken(subscription, ...)</c> of an agent of ours.</summary>
     private bool IsHandshake(IOutgoingGrainCallContext context) =>

@@ -71,10 +71,15 @@ public sealed class KafkaStreamsBuilder
                 if (listed?.Exists() == true)
                 {
                     options.RetryDelays.Clear();
-                    foreach (var delay in listed.Get<TimeSpan[]>() ?? [])
+                    foreach (var delay in listed.GetChildren())
                     {
-                        options.RetryDelays.Add(delay);
+                        // One by one: of a list the binder leaves out what it cannot read, and without delays nothing is ever given up.
+                        options.RetryDelays.Add(delay.Get<TimeSpan>());
                     }
+                }
+                if (listed is { Value: { Length: > 0 } })
+                {
+                    throw new OrleansConfigurationException($"{listed.Path} is a list: {listed.Path}:0, {listed.Path}:1 and so on.");
                 }
                 // Null is what an application's own setting is that nobody made; the topic's then fails the validation.
                 if (string.IsNullOrEmpty(options.GroupId))
@@ -91,7 +96,9 @@ public sealed class KafkaStreamsBuilder
                     options.ParkingTopic = $"{options.Topic}.{options.GroupId}.parked";
                 }
             })
-            .Validate(options => options.RetryDelays.All(delay => delay >= TimeSpan.Zero), $"{nameof(KafkaStreamOptions.RetryDelays)} must not be negative.")
+            .Validate(
+                options => options.RetryDelays.All(delay => delay >= TimeSpan.Zero && delay <= TimeSpan.FromHours(1)),
+                $"{nameof(KafkaStreamOptions.RetryDelays)} must each lie between 0 and one hour, and be written as 00:00:05: a mere 5 means days.")
             .Validate(
                 options => new[] { options.Topic, options.DeadLetterTopic, options.ParkingTopic }.Where(topic => !string.IsNullOrEmpty(topic)).CountBy(topic => topic).All(topic => topic.Value == 1),
                 $"{nameof(KafkaStreamOptions.Topic)}, {nameof(KafkaStreamOptions.DeadLetterTopic)} and {nameof(KafkaStreamOptions.ParkingTopic)} must be different topics: what is written to one of them would be read as something else.")

@@ -26,6 +26,7 @@ public static class KafkaStreamsExtensions
             KafkaStreamsBuilder.AddOwnership(builder.Services, name);
             builder.Services.TryAddSingleton<PullingAgents>();
             builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IOutgoingGrainCallFilter, DeliveryFilter>());
+            builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IIncomingGrainCallFilter, FailureFilter>());
             KafkaStreamsBuilder.AddSilo(new SiloPersistentStreamConfigurator(
                 name, services => services(builder.Services), KafkaAdapterFactory.CreateForSilo));
         }

@@ -21,6 +21,7 @@ internal sealed partial class KafkaTopics : IDisposable
     private readonly KafkaStreamOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<KafkaTopics> _logger;
+    private string? _said;
     private volatile string? _refused; // by the brokers, since they answered last
 
     public KafkaTopics(KafkaStreamOptions options, TimeProvider time, ILogger<KafkaTopics> logger)
@@ -70,19 +71,24 @@ internal sealed partial class KafkaTopics : IDisposable
                     // 3 a broker that could not be asked to create may do it when somebody asks for the metadata
                     topic = missing.Name!;
                     await Task.Run(() => admin.GetMetadata(topic, patience), either.Token);
-                    last = Missing(missing.Option, refused.TryGetValue(topic, out var code) ? code : null);
+                    var why = Missing(missing.Option, refused.TryGetValue(topic, out var code) ? code : null);
+                    if (why == last)
+                    {
+                        Say(topic, why); // asking has not helped
+                    }
+                    last = why;
                 }
                 catch (KafkaException e)
                 {
                     last = Why(e.Error.Code);
-                    LogWaiting(topic, last);
+                    Say(topic, last);
                 }
                 await Task.Delay(RetryDelay, _time, either.Token);
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"Kafka topic {topic} is not available after {_options.StartTimeout}: {last}.");
+            throw new TimeoutException($"Kafka topic {topic} is not available at {_options.BootstrapServers} after {_options.StartTimeout}: {last}.");
         }
     }
 
@@ -114,9 +120,6 @@ internal sealed partial class KafkaTopics : IDisposable
         return id is null || (id.MostSignificantBits == 0 && id.LeastSignificantBits == 0) ? ProcessId : id.ToString();
     }
 
-    /// <summary>Whether there is such a topic; asking does not create it.</summary>
-    public bool Exists(string topic) => Partitions(_admin.Value, topic, RequestTimeout) > 0;
-
     /// <summary>What the client says of its connections.</summary>
     internal void Failed(ErrorCode code) => _refused = Refusal(code) ?? _refused;
 
@@ -128,6 +131,16 @@ internal sealed partial class KafkaTopics : IDisposable
         if (_admin.IsValueCreated)
         {
             _admin.Value.Dispose();
+        }
+    }
+
+    /// <summary>Says once what it waits for.</summary>
+    private void Say(string topic, string why)
+    {
+        if (why != _said)
+        {
+            _said = why;
+            LogWaiting(topic, _options.BootstrapServers, why);
         }
     }
 
@@ -144,6 +157,10 @@ internal sealed partial class KafkaTopics : IDisposable
 
     private string Missing(string option, ErrorCode? refusal)
     {
+        if (refusal == ErrorCode.TopicAlreadyExists)
+        {
+            return "the topic exists, but the brokers do not show it: the right to describe it is missing";
+        }
         var why = refusal is { } code ? $"creating it failed with {code}"
             : _options.CreateTopics ? "nobody created it"
             : $"{nameof(KafkaStreamOptions.CreateTopics)} is false";
@@ -151,7 +168,7 @@ internal sealed partial class KafkaTopics : IDisposable
     }
 
     /// <summary>Never what the broker answered: nobody promises that it does not quote the credentials.</summary>
-    private static string? Refusal(ErrorCode code) => code switch
+    public static string? Refusal(ErrorCode code) => code switch
     {
         ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed =>
             $"{code}: the brokers refuse the credentials (sasl.* in {nameof(KafkaStreamOptions.ClientSettings)})",
@@ -191,14 +208,14 @@ internal sealed partial class KafkaTopics : IDisposable
                 await admin.CreateTopicsAsync([specification], new CreateTopicsOptions { RequestTimeout = timeout });
                 LogCreated(name, specification.NumPartitions);
             }
-            catch (CreateTopicsException e) when (e.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
-            {
-            }
             catch (KafkaException e)
             {
                 // No right to create, or a broker without that request: the topic may come about otherwise.
                 refused[name] = e is CreateTopicsException { Results: [var result] } ? result.Error.Code : e.Error.Code;
-                LogNotCreated(name, refused[name]);
+                if (refused[name] != ErrorCode.TopicAlreadyExists)
+                {
+                    LogNotCreated(name, refused[name]);
+                }
             }
         }
     }
@@ -239,6 +256,6 @@ internal sealed partial class KafkaTopics : IDisposable
     [LoggerMessage(LogLevel.Error, "Topic {Topic} has cleanup.policy {Policy}: it forgets which streams are parked. Set it to compact.")]
     private partial void LogNotCompacted(string topic, string policy);
 
-    [LoggerMessage(LogLevel.Warning, "Waiting for topic {Topic}: {Error}.")]
-    private partial void LogWaiting(string topic, string error);
+    [LoggerMessage(LogLevel.Warning, "Waiting for topic {Topic} at {Servers}: {Error}.")]
+    private partial void LogWaiting(string topic, string servers, string error);
 }

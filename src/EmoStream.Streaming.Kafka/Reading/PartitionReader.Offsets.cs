@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using EmoStream.Streaming.Kafka.Cache;
 using Microsoft.Extensions.Logging;
 using ErrorCode = Confluent.Kafka.ErrorCode;
@@ -8,11 +9,19 @@ namespace EmoStream.Streaming.Kafka.Reading;
 /// <content>Where reading starts and what is committed.</content>
 internal sealed partial class PartitionReader
 {
+    /// <summary>
+    /// Kafka forgets what a group without members has committed, also while somebody reads: by default seven days
+    /// (<c>offsets.retention.minutes</c>) after the last commit of the partition, which may have no records for longer.
+    /// </summary>
+    private static readonly TimeSpan CommitAgainAfter = TimeSpan.FromHours(1);
+
     private string? _topicId;
     private Origin _origin = new("", 0, null);
     private long _low;
     private Task<string>? _asked;
     private long _askedAt;
+    private long _storedAt;
+    private bool _isGone;
 
     /// <summary>
     /// Where to go on: behind the last record read, else at the position in the store (without a store the committed
@@ -101,7 +110,7 @@ internal sealed partial class PartitionReader
         }
         _askedAt = context.Time.GetTimestamp();
         consumer.Assign(new TopicPartitionOffset(_topicPartition, from));
-        _stored = from;
+        (_stored, _storedAt) = (from, _askedAt);
         StartLag(consumer, high);
         LogAssigned(partition, from);
     }
@@ -123,7 +132,17 @@ internal sealed partial class PartitionReader
         }
         var answer = _asked;
         (_asked, _askedAt) = (null, context.Time.GetTimestamp());
-        return answer.Exception is null && answer.Result != _topicId;
+        if (answer.Exception is not { } failure)
+        {
+            _isGone = false;
+            return answer.Result != _topicId;
+        }
+        if (!_isGone && failure.InnerException is DescribeTopicsException { Results.TopicDescriptions: [{ Error.Code: ErrorCode.UnknownTopicOrPart }] })
+        {
+            _isGone = true;
+            LogGone(partition, context.Options.Topic);
+        }
+        return false;
     }
 
     private void Store(IConsumer<byte[]?, byte[]?> consumer)
@@ -133,8 +152,13 @@ internal sealed partial class PartitionReader
         if (durable is { } watermark && watermark > _stored)
         {
             consumer.StoreOffset(new TopicPartitionOffset(_topicPartition, watermark));
-            _stored = watermark;
-            Volatile.Write(ref _movedAt, context.Time.GetTimestamp());
+            (_stored, _storedAt) = (watermark, context.Time.GetTimestamp());
+            Volatile.Write(ref _movedAt, _storedAt);
+        }
+        else if (context.Time.GetElapsedTime(_storedAt) > CommitAgainAfter)
+        {
+            _storedAt = context.Time.GetTimestamp();
+            TryCommit(consumer, _stored);
         }
     }
 
@@ -144,19 +168,28 @@ internal sealed partial class PartitionReader
         {
             return;
         }
+        // Closing commits what is stored once more: it must not be less than what is committed here.
+        if (watermark > _stored)
+        {
+            consumer.StoreOffset(new TopicPartitionOffset(_topicPartition, watermark));
+        }
+        if (TryCommit(consumer, watermark))
+        {
+            LogCommitted(partition, watermark);
+        }
+    }
+
+    private bool TryCommit(IConsumer<byte[]?, byte[]?> consumer, long offset)
+    {
         try
         {
-            // Closing commits what is stored once more: it must not be less than what is committed here.
-            if (watermark > _stored)
-            {
-                consumer.StoreOffset(new TopicPartitionOffset(_topicPartition, watermark));
-            }
-            consumer.Commit([new TopicPartitionOffset(_topicPartition, watermark)]);
-            LogCommitted(partition, watermark);
+            consumer.Commit([new TopicPartitionOffset(_topicPartition, offset)]);
+            return true;
         }
         catch (KafkaException e)
         {
             CommitFailed(e.Error);
+            return false;
         }
     }
 
@@ -177,6 +210,9 @@ internal sealed partial class PartitionReader
 
     [LoggerMessage(LogLevel.Error, "Partition {Partition}: offset {Wanted} is beyond the end {End}: the topic was recreated or truncated.")]
     private partial void LogShorter(int partition, long wanted, long end);
+
+    [LoggerMessage(LogLevel.Error, "Partition {Partition}: there is no topic {Topic} any longer. Should it come back, it is read from its beginning.")]
+    private partial void LogGone(int partition, string topic);
 
     [LoggerMessage(LogLevel.Error, "Partition {Partition}: the topic is not the one it was. Reading it from its beginning, offset {Offset}.")]
     private partial void LogRecreated(int partition, long offset);

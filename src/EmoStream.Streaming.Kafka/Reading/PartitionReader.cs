@@ -303,17 +303,27 @@ internal sealed partial class PartitionReader(
 
     private async Task DeadLetterAsync(ConsumeResult<byte[]?, byte[]?> record, PendingOffset pending, string reason)
     {
-        try
+        while (!_close.IsCancellationRequested)
         {
-            await context.DeadLetters.WriteAsync(record, reason, _close.Token).ConfigureAwait(false);
-            tracker.Complete(pending);
-            LogDeadLettered(partition, record.Offset);
+            try
+            {
+                await context.DeadLetters.WriteAsync(record, reason, _close.Token).ConfigureAwait(false);
+                tracker.Complete(pending);
+                LogDeadLettered(partition, record.Offset);
+                return;
+            }
+            catch (Exception e) when (!_close.IsCancellationRequested)
+            {
+                LogDeadLetterFailed(e, partition, record.Offset);
+                await Task.Delay(context.Options.MaxRetryDelay, context.Time, _close.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            catch (Exception)
+            {
+                break;
+            }
         }
-        catch (Exception e)
-        {
-            // Stopping: the offset stays uncommitted, and the next owner writes the dead letter.
-            LogDeadLetterLeft(partition, record.Offset, e.GetType());
-        }
+        // Stopping: the offset stays uncommitted, and the next owner writes the dead letter.
+        LogDeadLetterLeft(partition, record.Offset);
     }
 
     private IConsumer<byte[]?, byte[]?> Build() =>
@@ -344,8 +354,11 @@ internal sealed partial class PartitionReader(
     [LoggerMessage(LogLevel.Information, "Partition {Partition} offset {Offset}: dead-lettered.")]
     private partial void LogDeadLettered(int partition, long offset);
 
-    [LoggerMessage(LogLevel.Information, "Partition {Partition} offset {Offset}: not dead-lettered yet ({Exception}); the next owner does it.")]
-    private partial void LogDeadLetterLeft(int partition, long offset, Type exception);
+    [LoggerMessage(LogLevel.Information, "Partition {Partition} offset {Offset}: not dead-lettered yet; the next owner does it.")]
+    private partial void LogDeadLetterLeft(int partition, long offset);
+
+    [LoggerMessage(LogLevel.Error, "Partition {Partition} offset {Offset}: writing the dead letter failed. Trying again; the offset is not committed meanwhile.")]
+    private partial void LogDeadLetterFailed(Exception exception, int partition, long offset);
 
     [LoggerMessage(LogLevel.Warning, "Partition {Partition}: dead letters are not acknowledged, {Count} of records that could not be read; their offsets are not committed.")]
     private partial void LogDeadLettersOpen(int partition, int count);

@@ -56,7 +56,7 @@ internal sealed class World : IAsyncDisposable
             DeliveryTimeout = TimeSpan.FromMinutes(10),
         }));
         Traffic = new Traffic(_producer, seed);
-        Poison = new Poison(kafkaLine.Address, _cluster.DeadLetterTopic, topic + ".parked", () => Redis.ConnectionString);
+        Poison = new Poison(kafkaLine.Address, _cluster.DeadLetterTopic, $"{topic}.{Group}.parked", () => Redis.ConnectionString);
         for (var i = 0; i < Retries.Length; i++) _cluster.Environment[$"Orleans__Streaming__Kafka__RetryDelays__{i}"] = Retries[i];
     }
 

@@ -274,7 +274,7 @@ public sealed partial class KafkaBrokerStreamTests
         using var producer = Producer(servers);
         await producer.ProduceAsync(
             new TopicPartition(topic + ".parked", 0),
-            new() { Key = "n/ill"u8.ToArray(), Value = """{"partition":0,"since":"g:id/0@0","from":"id/0@0","atMs":1,"ranges":[{"since":"g:id/0@0","first":"id/0@0","last":"id/0@3"}]}"""u8.ToArray() },
+            new() { Key = "0/n/ill"u8.ToArray(), Value = """{"since":"g:id/0@0","from":"id/0@0","atMs":1,"ranges":[{"since":"g:id/0@0","first":"id/0@0","last":"id/0@3"}]}"""u8.ToArray() },
             TestContext.Current.CancellationToken);
         for (var i = 0; i < 4; i++)
         {

@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using EmoStream.Testing;
 using EmoStream.Testing.Kafka;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EmoStream.IntegrationTests.Streaming.Kafka;
 
@@ -21,6 +22,29 @@ public sealed partial class KafkaBrokerStreamTests(KafkaFixture kafka) : KafkaSt
         var metadata = admin.GetMetadata(Eventually.Timeout).Topics;
         Assert.Equal(3, metadata.Single(t => t.Topic == topic).Partitions.Count);
         Assert.Equal(3, metadata.Single(t => t.Topic == topic + ".dlq").Partitions.Count);
+    }
+
+    [Fact]
+    public async Task Commit_PartitionWithoutRecordsForLong_CommittedAgainSoThatKafkaDoesNotForgetIt()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var time = new FakeTimeProvider();
+        await using var receiver = new ReceiverRun(servers, topic, AnswersAdminRequests, longPoll: TimeSpan.FromMilliseconds(20), time);
+        using var admin = Admin(servers);
+        for (var i = 0; i < 2; i++)
+        {
+            // Each time the reader looks, until it has begun to read.
+            await Eventually.TrueAsync(
+                async _ =>
+                {
+                    time.Advance(TimeSpan.FromHours(2));
+                    var groups = await admin.ListConsumerGroupOffsetsAsync([new(topic, [new(topic, 0)])]);
+                    return groups[0].Partitions[0].Offset == 0;
+                },
+                () => "offset 0 committed");
+            // As the broker does after offsets.retention.minutes.
+            await admin.DeleteConsumerGroupOffsetsAsync(topic, [new(topic, 0)]);
+        }
     }
 
     [Fact]

@@ -116,6 +116,60 @@ public abstract partial class KafkaStreamTests
         await CommittedAsync(servers, topic, 0, streams * 5);
     }
 
+    [Fact]
+    public async Task Outage_GrainsOnTwoSilosFailWithWhatCannotBeSent_NothingDeadLettered()
+    {
+        const int streams = 40;
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var probe = new Probe();
+        using var dead = new CounterProbe("emostream.kafka.records.dead_lettered");
+        using var others = new CounterProbe("emostream.kafka.records.dead_lettered");
+        await using var first = await HostAsync(servers, topic, probe, Configure, dead);
+        await using var second = await HostAsync(servers, topic, probe, Configure, others, join: first);
+        using var producer = Producer(servers);
+        Send("before", Enumerable.Range(0, streams).Select(i => $"s{i}"));
+        await probe.Until(p => p.Distinct == streams);
+        // One silo reads, so the grains of the other fail from afar; two of each, because many that fail together never count.
+        var failing = probe.SiloOf.GroupBy(stream => stream.Value, (_, its) => its.Select(stream => stream.Key).Order().Take(2)).SelectMany(s => s).ToHashSet();
+        Assert.Equal(4, failing.Count);
+
+        var attempts = new ConcurrentDictionary<string, int>();
+        var down = true;
+        probe.Before = (stream, _) =>
+        {
+            attempts.AddOrUpdate(stream, 1, (_, n) => n + 1);
+            return Volatile.Read(ref down) ? throw new IOException("the store is away") { Data = { ["status"] = new Unsendable() } } : Task.CompletedTask;
+        };
+        var tried = probe.Until(_ => attempts.Count == failing.Count && attempts.Values.All(n => n > 12));
+        Send("during", failing);
+        await tried;
+        var healed = probe.Until(p => failing.All(s => p.ValuesOf(s).Count == 2));
+        Volatile.Write(ref down, false);
+        await healed;
+        Assert.All(failing, s => Assert.Equal(["before", "during"], probe.ValuesOf(s)));
+        Assert.Equal(0, dead.Value + others.Value);
+        await CommittedAsync(servers, topic, 0, streams + failing.Count);
+
+        void Send(string value, IEnumerable<string> to)
+        {
+            foreach (var stream in to)
+            {
+                KafkaStreamTests.Send(producer, topic, stream, value);
+            }
+            producer.Flush(EmoStream.Testing.Eventually.Timeout);
+        }
+
+        static void Configure(KafkaStreamOptions options)
+        {
+            RetryFast(options);
+            options.MaxRetryDelay = TimeSpan.FromMilliseconds(100);
+            options.IsTransient = e => e is IOException;
+        }
+    }
+
+    /// <summary>As what clients of data stores put into their exceptions.</summary>
+    private sealed class Unsendable;
+
     protected static void RetryFast(KafkaStreamOptions options)
     {
         options.RetryDelays.Clear();

@@ -1,3 +1,4 @@
+using Confluent.Kafka;
 using EmoStream.Streaming.Kafka;
 using EmoStream.Streaming.Kafka.Reading;
 using EmoStream.Testing.Kafka;
@@ -55,7 +56,7 @@ public sealed class KafkaTopicsTests(KafkaFixture kafka)
         await broker.CreateTopicAsync(options.Topic, 3);
 
         Assert.Equal(
-            $"Kafka topic {options.DeadLetterTopic} is not available after 00:00:02: the topic does not exist, and CreateTopics is false. "
+            $"Kafka topic {options.DeadLetterTopic} is not available at {options.BootstrapServers} after 00:00:02: the topic does not exist, and CreateTopics is false. "
             + "Create it, or name another one in KafkaStreamOptions.DeadLetterTopic.",
             await FailureAsync());
         options.CreateTopics = true;
@@ -90,7 +91,10 @@ public sealed class KafkaTopicsTests(KafkaFixture kafka)
 
         Assert.Equal(3, await topics.GetPartitionsAsync(TestContext.Current.CancellationToken));
 
-        Assert.True(topics.Exists(options.DeadLetterTopic) && topics.Exists(options.ParkingTopic));
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = broker.BootstrapServers }).Build();
+        var there = admin.GetMetadata(EmoStream.Testing.Eventually.Timeout).Topics.Select(found => found.Topic).ToList();
+        Assert.Contains(options.DeadLetterTopic, there);
+        Assert.Contains(options.ParkingTopic, there);
     }
 
     private static KafkaStreamOptions Options(KafkaBroker broker)

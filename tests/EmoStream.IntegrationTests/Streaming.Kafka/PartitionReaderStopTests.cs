@@ -97,6 +97,7 @@ public sealed class PartitionReaderStopTests(KafkaFixture kafka)
         public Provider(KafkaStreamOptions options)
         {
             var metrics = _services.GetRequiredService<StreamingKafkaMetrics>();
+            options.RetryDelays.Clear(); // nothing is parked
             Context = new("Kafka", options, new ProbeAdapter(), metrics, TimeProvider.System, NullLoggerFactory.Instance)
             {
                 DeadLetters = new(options, metrics, TimeProvider.System, NullLogger<DeadLetterWriter>.Instance),

@@ -17,7 +17,7 @@ public sealed class ProbeGrain(Probe probe, ILocalSiloDetails silo, [FromKeyedSe
 
     public async Task OnNextAsync(IList<SequentialItem<string>> items)
     {
-        probe.Silos[silo.Name] = true;
+        probe.SiloOf[this.GetPrimaryKeyString()] = silo.Name;
         await probe.Rewinds(rewind, this.GetPrimaryKeyString(), items);
         await probe.DeliverAsync(this.GetPrimaryKeyString(), items);
     }
@@ -48,7 +48,8 @@ public sealed class Probe
     /// <summary>Events by stream, in the order they were taken.</summary>
     public ConcurrentDictionary<string, List<(string Value, long Offset)>> Taken { get; } = new();
 
-    public ConcurrentDictionary<string, bool> Silos { get; } = new();
+    /// <summary>Where each stream was delivered to last.</summary>
+    public ConcurrentDictionary<string, string> SiloOf { get; } = new();
 
     /// <summary>The token sources that were met.</summary>
     public ConcurrentDictionary<string, bool> Sources { get; } = new();

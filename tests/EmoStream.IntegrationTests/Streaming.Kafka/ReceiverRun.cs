@@ -15,20 +15,20 @@ internal sealed class ReceiverRun : IAsyncDisposable
     private readonly KafkaStreamContext _context;
     private readonly PartitionReceiver _receiver;
 
-    public ReceiverRun(string servers, string topic, bool answersAdminRequests, TimeSpan longPoll)
+    public ReceiverRun(string servers, string topic, bool answersAdminRequests, TimeSpan longPoll, TimeProvider? time = null)
     {
         var options = new KafkaStreamOptions
         {
             BootstrapServers = servers,
             Topic = topic,
             DeadLetterTopic = topic + ".dlq",
-            ParkingTopic = topic + ".parked",
             GroupId = topic,
             UseAdminRequests = answersAdminRequests,
             LongPoll = longPoll,
         };
+        options.RetryDelays.Clear(); // nothing is parked
         var metrics = _services.GetRequiredService<StreamingKafkaMetrics>();
-        _context = new("Kafka", options, new ProbeAdapter(), metrics, TimeProvider.System, NullLoggerFactory.Instance)
+        _context = new("Kafka", options, new ProbeAdapter(), metrics, time ?? TimeProvider.System, NullLoggerFactory.Instance)
         {
             DeadLetters = new DeadLetterWriter(options, metrics, TimeProvider.System, NullLogger<DeadLetterWriter>.Instance),
             Topics = new KafkaTopics(options, TimeProvider.System, NullLogger<KafkaTopics>.Instance),

@@ -98,7 +98,7 @@ public sealed partial class RewindTests
         {
             var position = $"{Origin.Source}@{offset}";
             return _context.DeadLetters.WriteStateAsync(
-                stream, new ParkedState(0, ParkedState.NameOf(_options.GroupId, position), position, 0).With(position, extends: false), TestContext.Current.CancellationToken);
+                0, stream, new ParkedState(ParkedState.NameOf(_options.GroupId, position), position, 0).With(position, extends: false), TestContext.Current.CancellationToken);
         }
 
         /// <summary>As the cache does with events that were refused too often.</summary>

@@ -137,7 +137,6 @@ public sealed partial class RewindTests(KafkaFixture kafka)
         var topic = "";
         await using var run = await RunAsync(new Positions { Offset = 0 }, records: 6, options => (topic, options.CacheRecords) = (options.Topic, 2));
         await (await kafka.BrokerAsync()).CreateTopicAsync(topic + ".dlq", 1);
-        await (await kafka.BrokerAsync()).CreateTopicAsync(topic + ".parked", 1);
         run.Start();
         for (var i = 0; i < 6; i += 2)
         {
@@ -266,6 +265,7 @@ public sealed partial class RewindTests(KafkaFixture kafka)
     {
         var broker = await kafka.BrokerAsync();
         var topic = await kafka.CreateTopicAsync();
+        await (await kafka.BrokerAsync()).CreateTopicAsync(topic + ".parked", 1);
         using var producer = new ProducerBuilder<string, string>(
             new ProducerConfig { BootstrapServers = broker.BootstrapServers, TransactionalId = inTransaction ? topic : null }).Build();
         if (inTransaction)

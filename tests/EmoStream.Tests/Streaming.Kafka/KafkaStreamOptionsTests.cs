@@ -102,13 +102,42 @@ public sealed class KafkaStreamOptionsTests
         Assert.Equal(2, error.Failures.Count());
     }
 
-    [Fact]
-    public void Validation_NegativeRetryDelay_NamesIt()
+    [Theory]
+    [InlineData(":0", "200ms")]
+    [InlineData(":0", "abc")]
+    [InlineData("", "00:00:02")]
+    public void Configuration_RetryDelayThatIsNone_NamesIt(string key, string value)
+    {
+        var host = Build(new()
+        {
+            ["Orleans:Streaming:Kafka:ProviderType"] = "Kafka",
+            ["Orleans:Streaming:Kafka:Topic"] = "events",
+            ["Orleans:Streaming:Kafka:RetryDelays" + key] = value,
+        });
+        var error = Assert.ThrowsAny<Exception>(() => host.Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka"));
+        Assert.Contains("Orleans:Streaming:Kafka:RetryDelays:0", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("retries", "0")]
+    [InlineData("group.protocol", "consumer")]
+    [InlineData("security.protocol", "nonsense")]
+    public void ClientSettings_ThatNoClientTakes_SayWhichOne(string setting, string value)
+    {
+        var options = new KafkaStreamOptions { BootstrapServers = "b:1", Topic = "t", GroupId = "g", ClientSettings = { [setting] = value } };
+        var error = Assert.Throws<OrleansConfigurationException>(() => KafkaStreamContext.RequireClients("Kafka", options));
+        Assert.Contains(setting, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(5 * 24 * 3600)]
+    public void Validation_RetryDelayOutOfRange_NamesIt(int seconds)
     {
         var host = Build([], silo => silo.AddKafkaStreams("Kafka", streams => streams.Configure(o =>
         {
             (o.BootstrapServers, o.Topic) = ("b:1", "t");
-            o.RetryDelays.Add(TimeSpan.FromSeconds(-1));
+            o.RetryDelays.Add(TimeSpan.FromSeconds(seconds));
         })));
         var error = Assert.Throws<OptionsValidationException>(() => host.Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka"));
         Assert.Contains(nameof(KafkaStreamOptions.RetryDelays), error.Message, StringComparison.Ordinal);

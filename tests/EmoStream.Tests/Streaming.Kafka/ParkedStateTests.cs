@@ -18,6 +18,11 @@ public sealed class ParkedStateTests
         var bytes = ParkedState.KeyOf(stream);
         Assert.Equal(written, Encoding.UTF8.GetString(bytes));
         Assert.Equal(stream, ParkedState.StreamOf(bytes));
+        var ofPartition = ParkedState.KeyOf(12, bytes);
+        Assert.Equal("12/" + written, Encoding.UTF8.GetString(ofPartition));
+        Assert.Equal(stream, ParkedState.StreamOf(12, ofPartition));
+        Assert.Null(ParkedState.StreamOf(1, ofPartition));
+        Assert.Null(ParkedState.StreamOf(12, null));
     }
 
     [Theory]
@@ -48,20 +53,20 @@ public sealed class ParkedStateTests
     [InlineData("q8Xw/3@8", false)]
     [InlineData("q8Xw/3@9", true)]
     [InlineData("q8Xw/3@10", false)]
-    [InlineData("q8Xw/1@10", true)]
-    public void Names_LettersOfAllParkingsAndOfPartitionsThatItDoesNotKnow(string position, bool named)
+    [InlineData("anew/3@10", true)]
+    public void Names_LettersOfAllParkingsAndOfSourcesThatItDoesNotKnow(string position, bool named)
     {
         var former = Parked("former", "q8Xw/3@9");
         Assert.Equal(named, (former with { Since = "now", From = "q8Xw/3@7" }).With("q8Xw/3@7", extends: false).Names(position));
     }
 
     [Fact]
-    public void With_LettersOfTwoPartitions_OneRangeOfEachAndTheLastIsTheLatest()
+    public void With_LettersOfTwoLivesOfTheTopic_OneRangeOfEachAndTheLastIsTheLatest()
     {
-        var state = Parked("now", "q8Xw/3@7").With("q8Xw/1@2", extends: true).With("q8Xw/3@9", extends: true);
-        Assert.Equal([new("now", "q8Xw/1@2", "q8Xw/1@2"), new("now", "q8Xw/3@7", "q8Xw/3@9")], state.Ranges!);
+        var state = Parked("now", "q8Xw/3@7").With("anew/3@2", extends: true).With("q8Xw/3@9", extends: true);
+        Assert.Equal([new("now", "anew/3@2", "anew/3@2"), new("now", "q8Xw/3@7", "q8Xw/3@9")], state.Ranges!);
         Assert.Equal("q8Xw/3@9#3", state.Mark);
-        Assert.False(state.IsGone("q8Xw/3", 10));
+        Assert.False(state.IsGone("q8Xw/3", 9));
     }
 
     [Fact]
@@ -103,11 +108,11 @@ public sealed class ParkedStateTests
     [InlineData("null")]
     [InlineData("{")]
     [InlineData("[]")]
-    [InlineData("""{"partition":0}""")]
-    [InlineData("""{"partition":0,"since":"g:t/0@0","from":null}""")]
-    [InlineData("""{"partition":"x","since":"g:t/0@0","from":"t/0@0"}""")]
-    [InlineData("""{"partition":0,"since":"g:t/0@0","from":"t/0@0","ranges":[null]}""")]
-    [InlineData("""{"partition":0,"since":"g:t/0@0","from":"t/0@0","ranges":[{"since":"g:t/0@0"}]}""")]
+    [InlineData("""{"since":"g:t/0@0"}""")]
+    [InlineData("""{"since":"g:t/0@0","from":null}""")]
+    [InlineData("""{"since":7,"from":"t/0@0"}""")]
+    [InlineData("""{"since":"g:t/0@0","from":"t/0@0","ranges":[null]}""")]
+    [InlineData("""{"since":"g:t/0@0","from":"t/0@0","ranges":[{"since":"g:t/0@0"}]}""")]
     public void Bytes_OfNoState_AreNone(string value) => Assert.Null(ParkedState.Of(Encoding.UTF8.GetBytes(value)));
 
     [Theory]
@@ -121,7 +126,7 @@ public sealed class ParkedStateTests
         Assert.Equal("q8Xw/3@7", state.With("q8Xw/3@7", extends: true).Last);
     }
 
-    private static ParkedState Parked(string since, string from) => new ParkedState(3, since, from, 1763860000000, 4, "System.FormatException").With(from, extends: false);
+    private static ParkedState Parked(string since, string from) => new ParkedState(since, from, 1763860000000, 4, "System.FormatException").With(from, extends: false);
 
     [Theory]
     [InlineData("")]

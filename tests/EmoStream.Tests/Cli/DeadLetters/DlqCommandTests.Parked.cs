@@ -46,7 +46,7 @@ public sealed partial class DlqCommandTests
         Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
         Assert.Equal(["0:1"], await LettersAsync());
 
-        var silo = AnswerEndAsync(1, () => ProduceAsync("t.parked", new() { Key = "n/secret"u8.ToArray() }));
+        var silo = AnswerEndAsync(1, () => ProduceAsync("t.parked", new() { Key = "0/n/secret"u8.ToArray() }));
         var (exitCode, output, error) = await RunAsync("redrive", "--all", "--json");
         await silo;
         Assert.True(exitCode == 0, output + error);
@@ -100,36 +100,56 @@ public sealed partial class DlqCommandTests
         Assert.Equal(["0:0"], await LettersAsync());
 
         await ParkAsync(1);
-        var silo = AnswerEndAsync(0, () => ProduceAsync("t.parked", new() { Key = "n/secret"u8.ToArray() }));
+        var silo = AnswerEndAsync(0, () => ProduceAsync("t.parked", new() { Key = "0/n/secret"u8.ToArray() }));
         Assert.Equal(0, (await RunAsync("redrive", "--all")).ExitCode);
         await silo;
         Assert.Empty(await LettersAsync());
     }
 
-    /// <summary>The topic has grown while the conversation was parked.</summary>
-    [Theory]
-    [InlineData("id/1@0", 1)]
-    [InlineData("id/0@3", 0)]
-    [InlineData("id/7@0", 1)]
-    public async Task Redrive_LettersOfTwoPartitions_EndGoesWhereTheStateWasWrittenFrom(string last, int partition)
+    /// <summary>The topic has grown while the conversation was parked, or its key does not decide: each partition has a parking of its own.</summary>
+    [Fact]
+    public async Task Redrive_ConversationParkedInTwoPartitions_EachGetsItsLettersAndItsEnd()
     {
-        foreach (var (source, offset) in ((int, int)[])[(0, 3), (1, 0)])
+        foreach (var partition in (int[])[0, 1])
         {
-            await WriteAsync(
-                ("reason", "r"), ("partition", $"{source}"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", $"id/{source}@{offset}"), ("origin", $"id/{source}@{offset}"));
+            var position = $"id/{partition}@3";
+            await WriteAsync(("reason", "r"), ("partition", $"{partition}"), ("stream", "n/secret"), ("parked", position), ("position", position), ("origin", position));
+            await WriteStateAsync(position, position, partition: partition);
         }
-        await WriteStateAsync("id/0@3", last);
 
+        Assert.Equal(1, (await RunAsync("redrive", "0:1", "--timeout", "1")).ExitCode);
+        Assert.Empty(Read(new TopicPartition("t", 0)));
         Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
 
-        for (var i = 0; i < 2; i++)
+        Assert.Equal(["id/0@3", null], Origins(0));
+        Assert.Equal(["id/1@3", null, "id/1@3", null], Origins(1));
+        Assert.All(Read(new TopicPartition("t", 1)), r => Assert.Equal("id/1@3", DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.Redrive)));
+
+        IEnumerable<string?> Origins(int partition) =>
+            Read(new TopicPartition("t", partition)).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin));
+    }
+
+    [Fact]
+    public async Task Redrive_PartitionThatIsNoMore_LettersGoToTheirKeysAndWaitForNobody()
+    {
+        await WriteAsync(("reason", "r"), ("partition", "7"), ("stream", "n/secret"), ("parked", "id/7@0"), ("position", "id/7@0"), ("origin", "id/7@0"));
+        await WriteStateAsync("id/7@0", "id/7@0", partition: 7);
+        Assert.Equal(0, (await RunAsync("redrive", "--all")).ExitCode);
+        Assert.Null(DeadLetterHeaders.Text(Assert.Single(Read(new TopicPartition("t", 1))).Message.Headers, DeadLetterHeaders.Redrive));
+        Assert.Empty(await LettersAsync());
+    }
+
+    [Fact]
+    public async Task Redrive_TopicCreatedAnewWhileParked_WhatItHadBeforeGoesFirst()
+    {
+        await WriteStateAsync("old/0@9", "new/0@3", letters: 2);
+        foreach (var position in (string[])["old/0@9", "new/0@3"])
         {
-            // Each letter to where it came from, and one end; where there is no such partition, the key's.
-            var expected = partition == i ? 2 : 1;
-            var sent = Read(new TopicPartition("t", i));
-            Assert.Equal(expected, sent.Count);
-            Assert.Equal(expected - 1, sent.Count(r => DeadLetterHeaders.Bytes(r.Message.Headers, DeadLetterHeaders.RedriveEnd) is not null));
+            await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "old/0@9"), ("position", position), ("origin", position));
         }
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
+        Assert.Equal(
+            ["old/0@9", "new/0@3", null], Read(new TopicPartition("t", 0)).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
     }
 
     [Fact]

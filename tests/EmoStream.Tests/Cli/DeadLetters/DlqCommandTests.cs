@@ -180,10 +180,10 @@ public sealed partial class DlqCommandTests : IDisposable
         [.. JsonDocument.Parse((await RunAsync("list", "--json")).Output).RootElement.EnumerateArray().Select(l => l.GetProperty("letter").GetString()!)];
 
     /// <summary>That the conversation is parked, with letters up to the last; null: none is there yet.</summary>
-    private Task WriteStateAsync(string since, string? last, int letters = 1, string topic = "t.parked")
+    private Task WriteStateAsync(string since, string? last, int letters = 1, string topic = "t.parked", int partition = 0)
     {
-        var state = new ParkedState(0, since, since, 1, Letters: letters, Ranges: last is null ? [] : [new(since, since.StartsWith("id/", StringComparison.Ordinal) ? since : last, last)]);
-        return ProduceAsync(topic, new() { Key = "n/secret"u8.ToArray(), Value = state.ToBytes() });
+        var state = new ParkedState(since, since, 1, Letters: letters, Ranges: last is null ? [] : [new(since, since.StartsWith("id/", StringComparison.Ordinal) ? since : last, last)]);
+        return ProduceAsync(topic, new() { Key = Encoding.UTF8.GetBytes($"{partition}/n/secret"), Value = state.ToBytes() });
     }
 
     private async Task ProduceAsync(string topic, Message<byte[]?, byte[]?> message)

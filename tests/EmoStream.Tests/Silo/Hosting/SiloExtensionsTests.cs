@@ -30,7 +30,7 @@ public sealed class SiloExtensionsTests
         var expected = new Dictionary<string, string> { ["security.protocol"] = "sasl_ssl", ["sasl.username"] = "me", ["ssl.ca.location"] = "ca.pem" };
         Assert.Equal(expected, silo.ClientSettings);
         Assert.Equal(expected, new Dictionary<string, string>(gateway.Kafka));
-        Assert.Equal(("talk", "talk.dlq", "talk.parked", "talk"), (silo.Topic, silo.DeadLetterTopic, silo.ParkingTopic, gateway.Topic));
+        Assert.Equal(("talk", "talk.dlq", "talk.default.parked", "talk"), (silo.Topic, silo.DeadLetterTopic, silo.ParkingTopic, gateway.Topic));
     }
 
     [Fact]
