@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 using Orleans.Storage;
 
@@ -10,6 +11,9 @@ namespace EmoStream.Streaming.Kafka;
 /// </summary>
 internal sealed class FailureFilter(IOptionsMonitor<KafkaStreamOptions> options) : IIncomingGrainCallFilter
 {
+    // As they were when first asked: what is wrong in a configuration that was read again since is no failure of an event.
+    private readonly ConcurrentDictionary<string, KafkaStreamOptions> _options = new();
+
     public Task Invoke(IIncomingGrainCallContext context) =>
         DeliveryFilter.Delivered(context.Request) is null ? context.Invoke() : DeliverAsync(context);
 
@@ -22,7 +26,7 @@ internal sealed class FailureFilter(IOptionsMonitor<KafkaStreamOptions> options)
         // Orleans deactivates a grain by its inconsistent state, and knows that exception everywhere.
         catch (Exception e) when (e is not InconsistentStateException)
         {
-            throw DeliveryFailedException.Of(e, options.Get(DeliveryFilter.Provider(context.Request)));
+            throw DeliveryFailedException.Of(e, _options.GetOrAdd(DeliveryFilter.Provider(context.Request), options.Get));
         }
     }
 }

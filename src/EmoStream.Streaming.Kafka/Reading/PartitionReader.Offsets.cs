@@ -110,7 +110,8 @@ internal sealed partial class PartitionReader
         }
         _askedAt = context.Time.GetTimestamp();
         consumer.Assign(new TopicPartitionOffset(_topicPartition, from));
-        (_stored, _storedAt) = (from, _askedAt);
+        // Not where reading goes on: before that something may still be undone, and what is stored is committed.
+        (_stored, _storedAt) = (tracker.Watermark ?? from, _askedAt);
         StartLag(consumer, high);
         LogAssigned(partition, from);
     }
