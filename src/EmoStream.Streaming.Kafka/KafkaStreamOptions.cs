@@ -93,7 +93,7 @@ public sealed class KafkaStreamOptions
     /// The pauses between attempts to deliver an event that its grain refuses, in order. After the last one the event is
     /// dead-lettered and its stream parked; empty: it is delivered again and again, <see cref="MaxRetryDelay"/> apart.
     /// Failures of what many streams share (time-outs, silos that went, what <see cref="IsTransient"/> names) do not count.
-    /// A list in configuration replaces this one. The default is 0.2 s three times, 2 s three times, 15 s twice.
+    /// At most an hour each. A list in configuration replaces this one. The default is 0.2 s three times, 2 s three times, 15 s twice.
     /// </summary>
     public IList<TimeSpan> RetryDelays { get; } =
     [
@@ -101,7 +101,10 @@ public sealed class KafkaStreamOptions
         TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(15),
     ];
 
-    /// <summary>Further failures that say nothing about the event, such as a data store that does not answer. The default is none.</summary>
+    /// <summary>
+    /// Further failures that say nothing about the event, such as a data store that does not answer. Asked on the grain's silo, with the
+    /// exception as its grain threw it. The default is none.
+    /// </summary>
     [Required]
     public Func<Exception, bool> IsTransient { get; set; } = _ => false;
 

@@ -314,7 +314,7 @@ internal sealed partial class PartitionReader(
             }
             catch (Exception e) when (!_close.IsCancellationRequested)
             {
-                LogDeadLetterFailed(e, partition, record.Offset);
+                LogDeadLetterFailed(partition, record.Offset, e.GetType());
                 await Task.Delay(context.Options.MaxRetryDelay, context.Time, _close.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (Exception)
@@ -357,8 +357,8 @@ internal sealed partial class PartitionReader(
     [LoggerMessage(LogLevel.Information, "Partition {Partition} offset {Offset}: not dead-lettered yet; the next owner does it.")]
     private partial void LogDeadLetterLeft(int partition, long offset);
 
-    [LoggerMessage(LogLevel.Error, "Partition {Partition} offset {Offset}: writing the dead letter failed. Trying again; the offset is not committed meanwhile.")]
-    private partial void LogDeadLetterFailed(Exception exception, int partition, long offset);
+    [LoggerMessage(LogLevel.Error, "Partition {Partition} offset {Offset}: writing the dead letter failed ({Exception}). Trying again; the offset is not committed meanwhile.")]
+    private partial void LogDeadLetterFailed(int partition, long offset, Type exception);
 
     [LoggerMessage(LogLevel.Warning, "Partition {Partition}: dead letters are not acknowledged, {Count} of records that could not be read; their offsets are not committed.")]
     private partial void LogDeadLettersOpen(int partition, int count);

@@ -131,6 +131,16 @@ public sealed partial class DlqCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Redrive_TopicOfOtherRecords_Returns1AndWritesNothingThere()
+    {
+        await ProduceAsync("t", new() { Key = "secret"u8.ToArray(), Value = "payload"u8.ToArray() });
+        var (exitCode, _, error) = await CliRun.RunAsync("dlq", "redrive", "0:0", "--skip", "0:0", "--kafka", _kafka.BootstrapServers, "--topic", "t");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("no dead-letter topic", error, StringComparison.Ordinal);
+        Assert.Single(Read(new TopicPartition("t", 0)));
+    }
+
+    [Fact]
     public async Task List_TopicMissing_Returns1AndNamesIt()
     {
         var (exitCode, _, error) = await CliRun.RunAsync("dlq", "list", "--kafka", _kafka.BootstrapServers, "--topic", "nowhere");
