@@ -58,9 +58,12 @@ public sealed class KafkaStreamOptions
     [Range(-1, 100), DeniedValues((short)0)]
     public short ReplicationFactor { get; set; } = -1;
 
-    /// <summary>How many undelivered records one partition may hold in memory before reading stops. The default is 10,000.</summary>
+    /// <summary>
+    /// How many undelivered records one partition may hold in memory before reading stops. What waits of a stream is delivered
+    /// together: of a backlog of many streams, more records in memory make larger deliveries, and fewer. The default is 20,000.
+    /// </summary>
     [Range(1, 10_000_000)]
-    public int CacheRecords { get; set; } = 10_000;
+    public int CacheRecords { get; set; } = 20_000;
 
     /// <summary>
     /// How many bytes (keys and values as they came from Kafka) one partition's undelivered records may hold before reading

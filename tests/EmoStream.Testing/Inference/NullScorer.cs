@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 using EmoStream.Contracts;
@@ -75,8 +76,10 @@ public sealed class NullScorer : IScorer
 
     private static byte[] Hash(string text)
     {
+        var utf8 = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
         var hash = FnvOffset;
-        foreach (var b in Encoding.UTF8.GetBytes(text)) hash = (hash ^ b) * FnvPrime;
+        foreach (var b in utf8.AsSpan(0, Encoding.UTF8.GetBytes(text, utf8))) hash = (hash ^ b) * FnvPrime;
+        ArrayPool<byte>.Shared.Return(utf8);
         var bytes = new byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(bytes, hash);
         return bytes;
