@@ -129,10 +129,13 @@ internal sealed class DeadLetterTopic : IDisposable
         }
     }
 
+    /// <summary>Whether Kafka has a topic. One that is not there must not come about by a letter that is sent to it, with as many partitions as the broker likes.</summary>
+    public bool IsThere(string topic) => _partitions.ContainsKey(topic);
+
     /// <summary>The state of a letter's stream; null when it is not parked.</summary>
     public ParkedState? StateOf(DeadLetter letter, CancellationToken cancellationToken)
     {
-        if (letter.SourcePartition >= _partitions.GetValueOrDefault(letter.Topic))
+        if (_partitions.TryGetValue(letter.Topic, out var partitions) && letter.SourcePartition >= partitions)
         {
             return null; // the topic was created again with fewer partitions: nobody reads that one, and nothing waits in it
         }

@@ -37,15 +37,15 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
     {
         LeaveOut(chosen);
         await SendAsync([.. chosen.Where(letter => letter.Stream is null)], null, [], cancellationToken);
-        foreach (var stream in chosen.Where(letter => letter.Stream is not null).DistinctBy(letter => (letter.SourcePartition, Convert.ToHexString(letter.Stream!))))
+        foreach (var stream in chosen.Where(letter => letter.Stream is not null).DistinctBy(letter => (letter.SourcePartition, letter.ParkingTopic, Convert.ToHexString(letter.Stream!))))
         {
             await ContinueAsync(stream, cancellationToken);
         }
     }
 
-    /// <summary>The letters of the same conversation and partition, and this one.</summary>
+    /// <summary>The letters of the same conversation and partition, and this one. Two deployments may have letters of one record in one topic, each with a parking of its own.</summary>
     public static bool WaitsWith(DeadLetter letter, DeadLetter other) =>
-        letter.SourcePartition == other.SourcePartition && letter.Stream is { } stream && other.Stream is { } its && stream.AsSpan().SequenceEqual(its);
+        (letter.SourcePartition, letter.ParkingTopic) == (other.SourcePartition, other.ParkingTopic) && letter.Stream is { } stream && other.Stream is { } its && stream.AsSpan().SequenceEqual(its);
 
     private async Task ContinueAsync(DeadLetter any, CancellationToken cancellationToken)
     {
@@ -224,6 +224,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         IsLeftOut(letter) ? null
         : letter.IsTruncated ? "a letter without value cannot be sent again: its record may still be in its topic; --skip leaves it out"
         : !KafkaEnvironment.IsTopic(letter.Topic) ? $"letter {letter.Place} names no topic to send it to; --skip leaves it out"
+        : !topic.IsThere(letter.Topic) ? $"letter {letter.Place} came from {letter.Topic}, and Kafka has no such topic; create it, or leave the letter out with --skip"
         : null;
 
     /// <summary>The first state that differs from the one given, else that one when patience ends.</summary>

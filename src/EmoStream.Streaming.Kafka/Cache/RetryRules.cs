@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Orleans.Serialization;
 
 namespace EmoStream.Streaming.Kafka.Cache;
@@ -37,6 +38,7 @@ internal sealed class RetryRules(KafkaStreamOptions options, DeliveryHealth heal
     public static bool IsTransient(Exception failure, KafkaStreamOptions options) => failure switch
     {
         DeliveryFailedException judged => judged.IsTransient,
+        RegexMatchTimeoutException => false, // says something about the text, and nothing about the network
         TimeoutException or OperationCanceledException or OrleansException => true,
         _ => options.IsTransient(failure),
     };

@@ -55,7 +55,8 @@ internal sealed class StreamCursor(StreamQueue queue, PartitionCache cache, long
         queue.Settle();
         // The end of a redrive may have stood here, and nothing was before it any longer.
         _from = _to = Math.Max(_from, queue.First);
-        if (!queue.Has(_from) || (_failures > 0 && cache.Now < _retryAt))
+        // What a later owner has parked comes to its subscribers as it is sent again, at another offset.
+        if (!queue.Has(_from) || cache.Parking.IsFenced || (_failures > 0 && cache.Now < _retryAt))
         {
             return false;
         }

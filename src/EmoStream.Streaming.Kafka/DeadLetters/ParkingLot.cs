@@ -34,8 +34,8 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     private readonly ILogger _logger = context.Loggers.CreateLogger<ParkingLot>();
     private readonly Lock _lock = new();
     private volatile ConcurrentDictionary<StreamId, Parking> _parked = new();
-    private ParkingWriter _writer = new(context, partition, tracker);
-    private bool _fenced;
+    private volatile ParkingWriter _writer = new(context, partition, tracker);
+    private volatile bool _fenced;
     private bool _loaded;
     private int _loadedFor;
 
@@ -105,6 +105,12 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
             _writer = new(context, partition, tracker);
         }
     }
+
+    /// <summary>The partition is somebody else's, as <see cref="Fence"/> said; nothing that was read before is to be delivered.</summary>
+    public bool IsFenced => _fenced;
+
+    /// <summary>Events that wait for their letter, and letters that Kafka has not acknowledged.</summary>
+    public int Pending => _writer.Pending;
 
     public bool IsParked(StreamId stream) => _parked.GetValueOrDefault(stream) is { Ends: false, State.Ended: false };
 

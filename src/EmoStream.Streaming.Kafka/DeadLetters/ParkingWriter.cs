@@ -26,10 +26,18 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
     private readonly Channel<ParkedEvent> _events = Channel.CreateUnbounded<ParkedEvent>(new() { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
     private int _started;
+    private int _pending;
     private Task _running = Task.CompletedTask;
+
+    /// <summary>Events whose letters are not acknowledged.</summary>
+    public int Pending => Volatile.Read(ref _pending);
 
     public void Add(ParkedEvent item)
     {
+        if (item.Reason is not null)
+        {
+            Interlocked.Increment(ref _pending);
+        }
         _events.Writer.TryWrite(item);
         if (Interlocked.Exchange(ref _started, 1) == 0)
         {
@@ -106,6 +114,7 @@ internal sealed partial class ParkingWriter(KafkaStreamContext context, int part
         {
             tracker.Complete(e.Item);
         }
+        Interlocked.Add(ref _pending, -batch.Count(e => e.Reason is not null));
     }
 
     /// <summary>The first letter's state without that letter.</summary>

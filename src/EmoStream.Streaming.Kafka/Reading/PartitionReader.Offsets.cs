@@ -110,8 +110,8 @@ internal sealed partial class PartitionReader
         }
         _askedAt = context.Time.GetTimestamp();
         consumer.Assign(new TopicPartitionOffset(_topicPartition, from));
-        // Not where reading goes on: before that something may still be undone, and what is stored is committed.
-        (_stored, _storedAt) = (tracker.Watermark ?? from, _askedAt);
+        // Nothing is, by this assignment: also what was done before it has to be, and before where reading goes on something may still be undone.
+        (_stored, _storedAt) = (-1, _askedAt);
         StartLag(consumer, high);
         LogAssigned(partition, from);
     }
@@ -156,10 +156,10 @@ internal sealed partial class PartitionReader
             (_stored, _storedAt) = (watermark, context.Time.GetTimestamp());
             Volatile.Write(ref _movedAt, _storedAt);
         }
-        else if (context.Time.GetElapsedTime(_storedAt) > CommitAgainAfter)
+        else if (_stored >= 0 && context.Time.GetElapsedTime(_storedAt) > CommitAgainAfter)
         {
-            _storedAt = context.Time.GetTimestamp();
             TryCommit(consumer, _stored);
+            _storedAt = context.Time.GetTimestamp();
         }
     }
 
@@ -218,6 +218,6 @@ internal sealed partial class PartitionReader
     [LoggerMessage(LogLevel.Error, "Partition {Partition}: the topic is not the one it was. Reading it from its beginning, offset {Offset}.")]
     private partial void LogRecreated(int partition, long offset);
 
-    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: committing the offset failed: {Error}. The next commit covers it.")]
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: committing the offset failed: {Error}. It is tried again with the next one.")]
     private partial void LogCommitFailed(int partition, ErrorCode error);
 }

@@ -50,7 +50,7 @@ internal sealed partial class PartitionReader(
     public OffsetTracker Tracker => tracker;
 
     /// <summary>Dead letters that Kafka has not acknowledged yet: while there are some, the offset stays before them.</summary>
-    public int DeadLettersPending => _deadLetters.Count;
+    public int DeadLettersPending => _deadLetters.Count + (parking?.Pending ?? 0);
 
     /// <summary>Streams that are parked by an event of this partition.</summary>
     public int Parked => parking?.Count ?? 0;
@@ -74,7 +74,7 @@ internal sealed partial class PartitionReader(
         }
         catch (TimeoutException)
         {
-            LogDeadLettersOpen(partition, _deadLetters.Count);
+            LogDeadLettersOpen(partition, DeadLettersPending);
             parking?.Stop();
         }
         await _close.CancelAsync();
@@ -360,7 +360,7 @@ internal sealed partial class PartitionReader(
     [LoggerMessage(LogLevel.Error, "Partition {Partition} offset {Offset}: writing the dead letter failed ({Exception}). Trying again; the offset is not committed meanwhile.")]
     private partial void LogDeadLetterFailed(int partition, long offset, Type exception);
 
-    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: dead letters are not acknowledged, {Count} of records that could not be read; their offsets are not committed.")]
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition}: {Count} dead letters are not acknowledged; the offsets of their records are not committed.")]
     private partial void LogDeadLettersOpen(int partition, int count);
 
     [LoggerMessage(LogLevel.Warning, "Partition {Partition}: Kafka does not answer; the client closes in the background.")]

@@ -116,6 +116,13 @@ public sealed partial class RewindTests
             return consumer.Committed([new TopicPartition(_options.Topic, 0)], TimeSpan.FromSeconds(10))[0].Offset.Value;
         }
 
+        /// <summary>As the broker does after <c>offsets.retention.minutes</c>.</summary>
+        public async Task ForgetCommittedAsync()
+        {
+            using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _options.BootstrapServers }).Build();
+            await admin.DeleteConsumerGroupOffsetsAsync(_options.GroupId, [new(_options.Topic, 0)]);
+        }
+
         public Task CommittedAsync(long offset) => Eventually.TrueAsync(() => Committed() == offset, () => $"offset {offset} committed, is {Committed()}");
 
         public async Task StopAsync()
@@ -189,6 +196,17 @@ public sealed partial class RewindTests
             lock (_lock)
             {
                 (_life, Offset, _lost) = (_life + 1, offset, new());
+            }
+            lost.Cancel();
+        }
+
+        /// <summary>Has readers claim anew and go on where they are: nothing is lost.</summary>
+        public void Doubt()
+        {
+            var lost = _lost;
+            lock (_lock)
+            {
+                _lost = new();
             }
             lost.Cancel();
         }

@@ -76,6 +76,47 @@ public sealed partial class RewindTests(KafkaFixture kafka)
     }
 
     [Fact]
+    public async Task Commit_DoneRightBeforeReadingIsPositionedAnew_CommittedWithoutAnotherRecord()
+    {
+        var positions = new Positions { Offset = 0 };
+        await using var run = await RunAsync(positions, records: 2);
+        run.Start();
+        await run.TakeAsync(2);
+
+        run.Complete(0, 1);
+        positions.Doubt();
+
+        await run.CommittedAsync(2);
+        Assert.Equal((2, 2), (positions.Claims, positions.Offset));
+    }
+
+    [Fact]
+    public async Task Commit_PositionedAnewWhileSomethingIsUndone_NamesNothingBehindItAlsoAfterHours()
+    {
+        var positions = new Positions { Offset = 0 };
+        var time = new FakeTimeProvider();
+        await using var run = await RunAsync(positions, records: 2, time: time);
+        run.Start();
+        await run.TakeAsync(2);
+        positions.Doubt();
+        await Eventually.TrueAsync(() => positions.Claims == 2, () => $"{positions.Claims} claims");
+        run.Complete(0);
+
+        for (var i = 0; i < 3; i++)
+        {
+            // Each time the reader looks: it commits what was noted, and hours later the same again.
+            await Eventually.TrueAsync(
+                () =>
+                {
+                    time.Advance(TimeSpan.FromHours(2));
+                    return run.Committed() == 1;
+                },
+                () => $"offset 1 committed, is {run.Committed()}");
+            await run.ForgetCommittedAsync();
+        }
+    }
+
+    [Fact]
     public async Task Commit_StoreDoesNotNote_KafkaIsNotTold()
     {
         var positions = new Positions { Offset = 0 };

@@ -220,14 +220,35 @@ public sealed partial class PartitionCacheTests
         End("a", "t/0@0#1");
         Add("b");
         Next(a);
+        for (var i = 0; i < 2; i++)
+        {
+            Refuse(b, 3);
+            _time.Advance(Long);
+        }
+        Assert.Equal([3L], Next(b));
         _cache.Parking.Fence();
         Assert.False(Moves(a));
-        RefuseToTheEnd(b, 3);
+        Fail(b, new InvalidOperationException()); // the last of its attempts
         Add("a");
         Assert.Equal(0, Continued);
         Assert.False(_cache.Parking.IsParked(Id("b")));
         // The letter, the end and both live ones; what was sent again is done.
         Assert.Equal(4, _tracker.Records);
+    }
+
+    /// <summary>The later owner may have parked it: a redrive brings it at another offset.</summary>
+    [Fact]
+    public void Fenced_WhatWasReadBefore_IsNotDelivered()
+    {
+        Add("a", "b");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        using var b = _cache.GetCacheCursor(Id("b"), null);
+        Assert.Equal([0L], Next(a));
+        Add("a");
+        _cache.Parking.Fence();
+        Assert.False(Moves(a));
+        Assert.False(Moves(b));
+        Assert.Equal(1, _tracker.Watermark);
     }
 
     /// <summary>Nor delivered: what was given up meanwhile would be a gap before it.</summary>

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using EmoStream.Streaming.Kafka;
 using EmoStream.Streaming.Kafka.Cache;
 using EmoStream.Testing;
@@ -64,6 +65,7 @@ public sealed partial class PartitionCacheTests
         Assert.False(Moves(b));
         Assert.Equal(0, _tracker.Watermark);
         Assert.Equal(3, _tracker.Records);
+        Assert.Equal(3, _cache.Parking.Pending);
     }
 
     [Fact]
@@ -103,6 +105,21 @@ public sealed partial class PartitionCacheTests
             _time.Advance(_context.Options.MaxRetryDelay);
         }
         Assert.False(_cache.Parking.IsParked(Id("a")));
+    }
+
+    /// <summary>A time-out by its base class, and one that the same text always has.</summary>
+    [Fact]
+    public void RecordDeliveryFailure_RegularExpressionTimesOut_GivenUp()
+    {
+        Add("a");
+        using var a = _cache.GetCacheCursor(Id("a"), null);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal([0L], Next(a));
+            Fail(a, new RegexMatchTimeoutException());
+            _time.Advance(Long);
+        }
+        Assert.True(_cache.Parking.IsParked(Id("a")));
     }
 
     [Fact]

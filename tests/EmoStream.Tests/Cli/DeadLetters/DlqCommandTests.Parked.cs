@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
 using EmoStream.Streaming.Kafka;
+using EmoStream.Streaming.Kafka.DeadLetters;
 
 namespace EmoStream.Tests.Cli.DeadLetters;
 
@@ -127,6 +128,46 @@ public sealed partial class DlqCommandTests
 
         IEnumerable<string?> Origins(int partition) =>
             Read(new TopicPartition("t", partition)).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin));
+    }
+
+    /// <summary>Both read the topic and write their letters to one; each has parked the conversation, one of them earlier.</summary>
+    [Fact]
+    public async Task Redrive_ConversationParkedByTwoDeployments_EachGetsItsLettersAndItsEnd()
+    {
+        foreach (var (group, offsets) in ((string, int[])[])[("blue", [3, 4]), ("green", [2, 3, 4])])
+        {
+            _kafka.CreateTopic($"t.{group}.parked", 1);
+            var (since, last) = ($"{group}:id/0@{offsets[0]}", $"id/0@{offsets[^1]}");
+            var state = new ParkedState(since, $"id/0@{offsets[0]}", 1, Letters: offsets.Length, Ranges: [new(since, $"id/0@{offsets[0]}", last)]);
+            await ProduceAsync($"t.{group}.parked", new() { Key = "0/n/secret"u8.ToArray(), Value = state.ToBytes() });
+            foreach (var offset in offsets)
+            {
+                await WriteAsync(
+                    ("reason", "r"), ("stream", "n/secret"), ("parked", since), ("parking-topic", $"t.{group}.parked"), ("position", $"id/0@{offset}"), ("origin", $"id/0@{offset}"));
+            }
+        }
+
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
+
+        Assert.Equal(
+            ["blue:id/0@3 id/0@3", "blue:id/0@3 id/0@4", "blue:id/0@3 ", "green:id/0@2 id/0@2", "green:id/0@2 id/0@3", "green:id/0@2 id/0@4", "green:id/0@2 "],
+            Read(new TopicPartition("t", 0)).Select(r => $"{DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.Redrive)} {DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)}"));
+        // The last of each, which no silo has confirmed.
+        Assert.Equal(["0:1", "0:4"], await LettersAsync());
+    }
+
+    /// <summary>A broker that makes topics by itself would make it, with as many partitions as it likes.</summary>
+    [Fact]
+    public async Task Redrive_TopicIsGone_SaidAndTheLettersStay()
+    {
+        await WriteStateAsync("id/0@3", "id/0@3");
+        await WriteAsync(("reason", "r"), ("topic", "gone"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", "id/0@3"));
+
+        var (exitCode, output, _) = await RunAsync("redrive", "--all", "--timeout", "1", "--json");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("letter 0:0 came from gone, and Kafka has no such topic", output, StringComparison.Ordinal);
+        Assert.Equal(["0:0"], await LettersAsync());
     }
 
     [Fact]

@@ -154,7 +154,7 @@ public sealed partial class DlqCommandTests : IDisposable
     private Task WriteAsync(params (string Name, string Value)[] headers)
     {
         var message = new Message<byte[]?, byte[]?> { Key = "secret"u8.ToArray(), Value = "payload"u8.ToArray(), Headers = [new Header("own", "kept"u8.ToArray())] };
-        foreach (var (name, value) in headers.Concat([("topic", "t")]).Concat(headers.Any(h => h.Name == "partition") ? [] : [("partition", "0")]))
+        foreach (var (name, value) in headers.Concat(((string Name, string)[])[("topic", "t"), ("partition", "0")]).DistinctBy(h => h.Name))
         {
             message.Headers.Add(DeadLetterHeaders.Prefix + name, Encoding.UTF8.GetBytes(value));
         }
