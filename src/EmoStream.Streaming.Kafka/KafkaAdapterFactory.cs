@@ -74,7 +74,7 @@ internal sealed class KafkaAdapterFactory(KafkaStreamContext context, bool reads
         var data = services.GetKeyedService<KafkaDataAdapter>(name)
             ?? services.GetService<KafkaDataAdapter>()
             ?? throw new OrleansConfigurationException(
-                $"The Kafka stream provider {name} needs a {nameof(KafkaDataAdapter)}: register one as a singleton, or name it in AddKafkaStreams.");
+                $"The Kafka stream provider {name} does not know what its records are: say it in AddKafkaStreams by UseMessages or UseDataAdapter, or register a {nameof(KafkaDataAdapter)} as a singleton.");
         var metrics = services.GetRequiredService<StreamingKafkaMetrics>();
         var time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         var loggers = services.GetRequiredService<ILoggerFactory>();

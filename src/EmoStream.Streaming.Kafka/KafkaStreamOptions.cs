@@ -66,7 +66,7 @@ public sealed class KafkaStreamOptions
     public int CacheRecords { get; set; } = 20_000;
 
     /// <summary>
-    /// How many bytes (keys and values as they came from Kafka) one partition's undelivered records may hold before reading
+    /// How many bytes (keys, values and headers as they came from Kafka) one partition's undelivered records may hold before reading
     /// stops; a single larger record still passes, alone. The default is 16 MiB.
     /// </summary>
     [Range(1024, long.MaxValue)]

@@ -133,7 +133,11 @@ internal sealed class DeadLetterTopic : IDisposable
     public bool IsThere(string topic) => _partitions.ContainsKey(topic);
 
     /// <summary>The state of a letter's stream; null when it is not parked.</summary>
-    public ParkedState? StateOf(DeadLetter letter, CancellationToken cancellationToken)
+    public ParkedState? StateOf(DeadLetter letter, CancellationToken cancellationToken) =>
+        LatestStateOf(letter, cancellationToken) is { Ended: false } parked ? parked : null;
+
+    /// <summary>The same, also of a parking that has ended.</summary>
+    public ParkedState? LatestStateOf(DeadLetter letter, CancellationToken cancellationToken)
     {
         if (_partitions.TryGetValue(letter.Topic, out var partitions) && letter.SourcePartition >= partitions)
         {
@@ -150,7 +154,7 @@ internal sealed class DeadLetterTopic : IDisposable
             {
                 if (record.Message.Key.AsSpan().SequenceEqual(key))
                 {
-                    state = ParkedState.Of(record.Message.Value) is { Ended: false } parked ? parked : null;
+                    state = ParkedState.Of(record.Message.Value);
                 }
 
                 return true;

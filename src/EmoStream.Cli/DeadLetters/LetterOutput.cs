@@ -86,12 +86,17 @@ internal static class LetterOutput
     {
         if (json)
         {
-            var result = new RedriveJson(redrive.Sent, redrive.Skipped, redrive.Conversations, redrive.Problems);
+            var result = new RedriveJson(redrive.Sent, redrive.Skipped, redrive.Done, redrive.Conversations, redrive.Problems);
             terminal.Output.WriteLine(JsonSerializer.Serialize(result, LetterJsonContext.Default.RedriveJson));
             return;
         }
 
         terminal.Err.MarkupLineInterpolated($"{Count(redrive.Sent, "record")} sent again, {redrive.Skipped} left out, {Count(redrive.Conversations, "parked conversation")} continued");
+        if (redrive.Done > 0)
+        {
+            terminal.Err.MarkupLineInterpolated($"{Count(redrive.Done, "letter")} had been sent before, by a redrive that was interrupted or another one");
+        }
+
         foreach (var problem in redrive.Problems)
         {
             terminal.Fail(problem);
@@ -142,7 +147,7 @@ internal sealed record LetterJson(
 internal sealed record HeaderJson(string Name, string Value);
 
 /// <summary>What <c>dlq redrive --json</c> prints.</summary>
-internal sealed record RedriveJson(int Sent, int Skipped, int Conversations, IReadOnlyList<string> Problems);
+internal sealed record RedriveJson(int Sent, int Skipped, int Done, int Conversations, IReadOnlyList<string> Problems);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(List<LetterJson>))]

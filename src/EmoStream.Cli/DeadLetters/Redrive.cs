@@ -11,8 +11,8 @@ namespace EmoStream.Cli.DeadLetters;
 /// </summary>
 /// <remarks>
 /// Only a letter leads to a conversation that is parked. So the last one that was sent stays until the end was answered:
-/// whoever is interrupted before finds it and sends it again, with an end. Its record then goes twice, which changes nothing:
-/// utterances are known by their ids.
+/// whoever is interrupted before finds it and sends it again, with an end: all of it goes twice then, in the same order. When the
+/// conversation was continued meanwhile nothing is sent: it would come behind what was said since.
 /// </remarks>
 internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped, TimeSpan patience, Action<int> sent)
 {
@@ -28,6 +28,9 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
     public int Skipped { get; private set; }
 
     public int Conversations { get; private set; }
+
+    /// <summary>Letters that had been sent before and lacked their note alone.</summary>
+    public int Done { get; private set; }
 
     /// <summary>What could not be done; without ids.</summary>
     public List<string> Problems { get; } = [];
@@ -79,6 +82,18 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
                 continue; // parked between the two: letters of that must not go without an end
             }
 
+            if (state is null && topic.LatestStateOf(any, cancellationToken) is { } ended)
+            {
+                var done = letters.FindAll(letter => ended.HasLetterOf(letter.Position, null));
+                await Task.WhenAll(done.Select(topic.SettleAsync));
+                Done += done.Count;
+                letters = letters.Except(done).ToList();
+                if (letters.Count == 0)
+                {
+                    return;
+                }
+            }
+
             LeaveOut(letters);
             var kept = state is null ? [] : Kept(letters);
             if (!await SendAsync(letters, state?.Since, kept, cancellationToken))
@@ -106,7 +121,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
             switch (answer)
             {
                 case { } now when now.Since != state.Since:
-                    Problems.Add("a conversation failed again and is parked anew");
+                    Problems.Add($"a conversation failed again ({now.FailedWith}) and is parked anew");
                     return;
                 case null:
                     Conversations++;

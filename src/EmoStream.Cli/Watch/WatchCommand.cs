@@ -33,7 +33,9 @@ internal static class WatchCommand
             using var http = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
             try
             {
-                await FollowAsync(terminal, GatewayConnection.Open(http, address), id, parsed.GetValue(after), cancellationToken);
+                var client = GatewayConnection.Open(http, address);
+                await SayWhatIsMissingAsync(terminal, client, address, id, cancellationToken);
+                await FollowAsync(terminal, client, id, parsed.GetValue(after), cancellationToken);
                 return ExitCode.Ok;
             }
             catch (Exception e) when (GatewayConnection.IsFailure(e))
@@ -43,6 +45,26 @@ internal static class WatchCommand
             }
         });
         return command;
+    }
+
+    /// <summary>Following waits for a gateway and for a conversation, and says nothing meanwhile.</summary>
+    private static async Task SayWhatIsMissingAsync(Terminal terminal, TimelineClient client, string address, string id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await client.GetTimelineAsync(id, cancellationToken) is null)
+            {
+                terminal.Err.MarkupLineInterpolated($"The gateway knows no conversation {id} yet; waiting for it.");
+            }
+        }
+        catch (HttpRequestException)
+        {
+            terminal.Err.MarkupLineInterpolated($"No gateway answers at {address}; trying again until one does.");
+        }
+        catch (TimelineRequestException)
+        {
+            // Refused: following is, too, or tries again.
+        }
     }
 
     private static async Task FollowAsync(Terminal terminal, TimelineClient client, string id, long after, CancellationToken cancellationToken)

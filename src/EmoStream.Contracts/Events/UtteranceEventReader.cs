@@ -45,8 +45,8 @@ public static class UtteranceEventReader
             {
                 if (PlainEventReader.TryRead(payload, receivedAt) is { } plain) return plain;
                 var e = JsonSerializer.Deserialize(payload, ContractsJson.Default.UtteranceEvent);
-                error = e is null ? "not-an-event: the payload is JSON null" : null;
-                return e is null ? null : e with { ReceivedAt = receivedAt };
+                error = e is null ? "not-an-event: the payload is JSON null" : HasKnownKind(payload) ? null : "unknown-kind: kind";
+                return e is null || error is not null ? null : e with { ReceivedAt = receivedAt };
             }
 
             error = "unknown-content-type: expected application/json or application/x-protobuf";
@@ -68,6 +68,27 @@ public static class UtteranceEventReader
         }
 
         return null;
+    }
+
+    /// <summary>The serializer takes numbers for a kind, and lists: a retraction and an utterance would be one or the other.</summary>
+    private static bool HasKnownKind(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isKind = reader.ValueTextEquals("kind"u8);
+            reader.Read();
+            if (isKind)
+            {
+                return reader.TokenType == JsonTokenType.String
+                    && (reader.ValueTextEquals("utterance"u8) || reader.ValueTextEquals("revision"u8) || reader.ValueTextEquals("retraction"u8) || reader.ValueTextEquals("end"u8));
+            }
+
+            reader.Skip();
+        }
+
+        return true;
     }
 
     private static string Invariant(FormattableString s) => FormattableString.Invariant(s);

@@ -16,6 +16,23 @@ internal static class RequestContextHeaders
 {
     public const string Prefix = "orleans-context-";
 
+    /// <summary>Orleans closes the connection of two silos over a message with more than 10 MiB of headers, and tries it again without end.</summary>
+    public const int MaxBytes = 8 * 1024 * 1024;
+
+    /// <summary>What a record's headers take, and what of it is a request context.</summary>
+    public static (int All, int Context) BytesOf(Headers? headers)
+    {
+        var (all, context) = (0, 0);
+        for (var i = 0; i < (headers?.Count ?? 0); i++)
+        {
+            var header = headers![i];
+            var bytes = header.Key.Length + (header.GetValueBytes()?.Length ?? 0);
+            all += bytes;
+            context += header.Key.StartsWith(Prefix, StringComparison.Ordinal) ? bytes : 0;
+        }
+        return (all, context);
+    }
+
     /// <summary>The data adapter's headers and the context's; the former are left as they are, they may be shared.</summary>
     public static Headers? Join(Headers? own, Dictionary<string, object>? context)
     {

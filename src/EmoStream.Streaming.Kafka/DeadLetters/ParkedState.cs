@@ -11,7 +11,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// key    3/probe/conversation-7
 /// value  {"since":"billing:q8Xw/3@1071","from":"q8Xw/3@1071","atMs":1763860000000,"attempts":4,
 ///         "failedWith":"FormatException","letters":12,
-///         "ranges":[{"since":"billing:q8Xw/3@1071","first":"q8Xw/3@1071","last":"q8Xw/3@1090"}],"ended":false}
+///         "ranges":[{"since":"billing:q8Xw/3@1071","first":"q8Xw/3@1071","last":"q8Xw/3@1090"}],"ended":true,"endedAt":"q8Xw/3@1104"}
 /// </code>
 /// Positions are <c>topicId/partition@offset</c>.
 /// </summary>
@@ -23,6 +23,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// <param name="Letters">Counts the letters of this parking and of those before it.</param>
 /// <param name="Ranges">Where events of the stream became letters, in this parking and in those before it; the latest last.</param>
 /// <param name="Ended">The letters have been sent again, and the stream is parked no longer.</param>
+/// <param name="EndedAt">The position of the end that said so: what is sent again behind it for this parking was delivered before.</param>
 internal sealed record ParkedState(
     string Since,
     string From,
@@ -31,7 +32,8 @@ internal sealed record ParkedState(
     string FailedWith = "",
     int Letters = 0,
     ParkedRange[]? Ranges = null,
-    bool Ended = false)
+    bool Ended = false,
+    string? EndedAt = null)
 {
     private const byte Separator = (byte)'/';
     private const byte Percent = (byte)'%';

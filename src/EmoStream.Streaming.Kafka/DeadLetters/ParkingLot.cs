@@ -16,7 +16,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 ///               end of those sent again ─► parked no longer, unless a live record has become a letter since
 /// </code>
 /// What comes behind such an end waits for the grain like the records sent again; the parking ends when these are done and the
-/// end with them.
+/// end with them. What a second redrive sends behind that end is passed over: it would come behind what was said since.
 /// What is parked stands in <see cref="KafkaStreamOptions.ParkingTopic"/>, so that the next owner of the partition knows: an
 /// event is done only when its letter and the state that names it are acknowledged. Where letters came from stands there also when
 /// the parking has ended, as long as the records are there: one that is read again (after a loss, for one) comes in the place where it
@@ -133,7 +133,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
             _fenced &= !_loaded || generation < _loadedFor;
             foreach (var (stream, parking) in _parked.Where(parked => parked.Value.Ends))
             {
-                _parked[stream] = parking with { Ends = false };
+                _parked[stream] = parking with { EndAt = null };
             }
         }
     }
@@ -153,17 +153,22 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
             {
                 return !Accepts(item, end, parking);
             }
-            if (parking is not { Ends: false, State: var state })
+            if (parking is not { State: var state })
             {
                 return false;
             }
             var position = PositionOf(item);
             var redrive = DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive);
-            if (state.HasLetterOf(position, redrive))
+            var isSentOnceMore = redrive == state.Since && (parking.EndAt ?? state.EndedAt) is { } endedAt && RecordPosition.IsBefore(endedAt, position);
+            if (isSentOnceMore || (!parking.Ends && state.HasLetterOf(position, redrive)))
             {
                 // In its turn: the letter may still be under way.
                 _writer.Add(new(item, null, null, null));
                 return true;
+            }
+            if (parking.Ends)
+            {
+                return false;
             }
             if (state.Ended || state.BeganAfter(position) || redrive == state.Since)
             {
@@ -228,7 +233,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
                 tracker.Complete(item);
                 return;
             }
-            state = state with { Ended = true };
+            state = state with { Ended = true, EndedAt = PositionOf(item) };
             _parked[item.StreamId] = new(state);
             _writer.Add(new(item, state, null, null));
             LogContinued(partition, item.Offset);
@@ -290,7 +295,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
             return false;
         }
         // At once, so that live records behind it wait in the queue and become no letters.
-        _parked[item.StreamId] = parking with { Ends = true };
+        _parked[item.StreamId] = parking with { EndAt = PositionOf(item) };
         return true;
     }
 
@@ -324,7 +329,10 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
 
     /// <summary>A stream that is parked, or was.</summary>
     /// <param name="State">As it is, or will be, in the parking topic.</param>
-    /// <param name="Ends">An end was accepted and waits in the queue: what comes now waits behind it.</param>
+    /// <param name="EndAt">The position of an end that was accepted and waits in the queue: what comes now waits behind it.</param>
     /// <param name="Extends">Everything behind the last letter was read here. Behind a former owner's, somebody may have delivered something.</param>
-    private sealed record Parking(ParkedState State, bool Ends = false, bool Extends = false);
+    private sealed record Parking(ParkedState State, string? EndAt = null, bool Extends = false)
+    {
+        public bool Ends => EndAt is not null;
+    }
 }

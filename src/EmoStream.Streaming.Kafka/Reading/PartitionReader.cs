@@ -233,8 +233,9 @@ internal sealed partial class PartitionReader(
         context.Metrics.Read(partition, context.Time.GetUtcNow(), record.Message.Timestamp);
         var key = record.Message.Key;
         var value = record.Message.Value;
-        var bytes = RecordOverhead + (key?.Length ?? 0) + (value?.Length ?? 0);
-        var decoded = Decode(record, key, value);
+        var headers = RequestContextHeaders.BytesOf(record.Message.Headers);
+        var bytes = RecordOverhead + (key?.Length ?? 0) + (value?.Length ?? 0) + headers.All;
+        var decoded = headers.Context <= RequestContextHeaders.MaxBytes ? Decode(record, key, value) : KafkaDecoded.Reject("the request context is larger than a call to a grain may carry");
         if (IsDone(record.Offset, decoded))
         {
             var done = new PendingOffset(record.Offset, bytes);
@@ -351,7 +352,7 @@ internal sealed partial class PartitionReader(
     [LoggerMessage(LogLevel.Warning, "Partition {Partition} offset {Offset}: the decoder threw {Exception}; the record is dead-lettered.")]
     private partial void LogDecoderThrew(int partition, long offset, Type exception);
 
-    [LoggerMessage(LogLevel.Information, "Partition {Partition} offset {Offset}: dead-lettered.")]
+    [LoggerMessage(LogLevel.Warning, "Partition {Partition} offset {Offset}: no event; the record is in the dead-letter topic, with the reason.")]
     private partial void LogDeadLettered(int partition, long offset);
 
     [LoggerMessage(LogLevel.Information, "Partition {Partition} offset {Offset}: not dead-lettered yet; the next owner does it.")]

@@ -82,6 +82,27 @@ public sealed partial class KafkaBrokerStreamTests
         await CommittedAsync(servers, topic, 0, 1);
     }
 
+    /// <summary>Between silos Orleans would try such a call without end.</summary>
+    [Fact]
+    public async Task DeadLetter_RequestContextThatNoCallCarries_AndThePartitionGoesOn()
+    {
+        var servers = await ServersAsync();
+        var topic = await kafka.CreateTopicAsync(1, new() { ["max.message.bytes"] = "10000000" });
+        await using var host = await HostAsync(servers, topic);
+        var next = host.Probe.Until(p => p.ValuesOf("s").Count == 1);
+        using var producer = Producer(servers);
+        await producer.ProduceAsync(
+            new TopicPartition(topic, 0),
+            new() { Key = "s"u8.ToArray(), Value = "v"u8.ToArray(), Headers = [new Header("orleans-context-tenant", new byte[8 * 1024 * 1024])] },
+            TestContext.Current.CancellationToken);
+        Send(producer, topic, "s", "next");
+        producer.Flush(Eventually.Timeout);
+        await next;
+
+        Assert.Contains("request context", Header(Assert.Single(await ReadAsync(servers, topic + ".dlq", 1)), "emostream-dlq-reason"), StringComparison.Ordinal);
+        await CommittedAsync(servers, topic, 0, 2);
+    }
+
     [Fact]
     public async Task DeadLetter_RecordOver100MB_TruncatedAndThePartitionGoesOn()
     {

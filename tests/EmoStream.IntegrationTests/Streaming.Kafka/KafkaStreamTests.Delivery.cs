@@ -1,4 +1,5 @@
 using System.Globalization;
+using Confluent.Kafka;
 using EmoStream.Testing;
 
 namespace EmoStream.IntegrationTests.Streaming.Kafka;
@@ -173,6 +174,29 @@ public abstract partial class KafkaStreamTests
         release.SetResult();
         await done;
         Assert.Equal(1000, read.Value);
+    }
+
+    /// <summary>A request context stays with its event; headers are as much memory as values.</summary>
+    [Fact]
+    public async Task BackPressure_CacheFullByHeaders_ReadingStopsAndGoesOn()
+    {
+        var (servers, topic) = (await ServersAsync(), await TopicAsync(1));
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var probe = new Probe { Before = (_, _) => release.Task };
+        using var producer = Producer(servers);
+        for (var i = 0; i < 500; i++)
+        {
+            producer.Produce(new TopicPartition(topic, 0), new() { Key = "s"u8.ToArray(), Value = "v"u8.ToArray(), Headers = [new Header("orleans-context-tenant", new byte[1000])] });
+        }
+        producer.Flush(Eventually.Timeout);
+        await using var host = await HostAsync(servers, topic, probe, o => o.CacheBytes = 50_000);
+        using var meters = new MeterProbe(host.Services);
+
+        await Eventually.TrueAsync(() => meters.Observe("emostream.kafka.cache.size") >= 50_000, () => "a full cache");
+        Assert.InRange(meters.Observe("emostream.kafka.cache.records"), 1, 50);
+        var done = probe.Until(p => p.Count == 500);
+        release.SetResult();
+        await done;
     }
 
     [Fact]

@@ -42,13 +42,14 @@ public sealed class KafkaStreamOptionsTests
     public void AddKafkaStreams_TwiceAndByConfiguration_OneProvider()
     {
         var host = Build(
-            new() { ["Orleans:Streaming:Kafka:ProviderType"] = "Kafka", ["Orleans:Streaming:Kafka:Topic"] = "events" },
+            new() { ["Orleans:Streaming:Kafka:ProviderType"] = "Kafka", ["Orleans:Streaming:Kafka:Topic"] = "events", ["Orleans:Streaming:Kafka:FetchBatch"] = "7" },
             silo => silo
-                .AddKafkaStreams("Kafka", streams => streams.Configure(o => o.BootstrapServers = "broker:1"))
+                .AddKafkaStreams("Kafka", streams => streams.Configure(o => (o.BootstrapServers, o.FetchBatch) = ("broker:1", 8)))
                 .AddKafkaStreams("Kafka", streams => streams.Configure(o => o.CacheRecords = 5)));
         var options = host.Get<IOptionsMonitor<KafkaStreamOptions>>().Get("Kafka");
         Assert.Equal(new KafkaStreamOptions().RetryDelays, options.RetryDelays);
         Assert.Equal(("broker:1", "events", 5), (options.BootstrapServers, options.Topic, options.CacheRecords));
+        Assert.Equal(8, options.FetchBatch); // what the program says itself is said last
     }
 
     [Fact]

@@ -192,25 +192,6 @@ public sealed partial class PartitionCacheTests
         Assert.False(_cache.Parking.IsParked(Id("a")));
     }
 
-    /// <summary>A redrive that had no answer in time sends its last letter once more, and that one is refused.</summary>
-    [Fact]
-    public void Parked_ByWhatWasSentAgainOnceMore_WhatWasDeliveredBetweenIsNotTakenForALetter()
-    {
-        using var a = Parked("a");
-        SendAgain("a");
-        End("a", "t/0@0#1");
-        Add("a");
-        SendAgain("a");
-        Assert.Equal([1L], Next(a));
-        Refuse(a, 3, 4);
-        _time.Advance(Long);
-        Assert.Equal([3L], Next(a));
-        RefuseToTheEnd(a, 4);
-        Rewind(3);
-        Add("a");
-        Assert.Equal([3L], Next(a));
-    }
-
     [Fact]
     public void Fenced_NothingIsParkedContinuedOrDone()
     {

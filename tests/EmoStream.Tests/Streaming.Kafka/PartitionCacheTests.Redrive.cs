@@ -49,6 +49,33 @@ public sealed partial class PartitionCacheTests
         Assert.False(_cache.Parking.IsParked(Id("a")));
     }
 
+    /// <summary>Two redrives at once, or one that was interrupted behind its end: what was said since must not be undone.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void SentAgainOnceMoreBehindTheEnd_PassedOver(bool hasItsTurn)
+    {
+        using var a = Parked("a");
+        SendAgain("a");
+        End("a", "t/0@0#1");
+        Assert.Equal([1L], Next(a));
+        if (hasItsTurn)
+        {
+            Assert.False(Moves(a));
+        }
+        Add("a");
+        SendAgain("a");
+        End("a", "t/0@0#1");
+        Add("a");
+        Assert.Equal([3L, 6], Next(a));
+        Assert.Equal(1, Continued);
+
+        // What lay before the end comes again when reading goes back to it.
+        Rewind(1);
+        SendAgain("a");
+        Assert.Equal([1L], Next(a));
+    }
+
     [Fact]
     public void End_NothingBeforeIt_ContinuedAtOnce()
     {

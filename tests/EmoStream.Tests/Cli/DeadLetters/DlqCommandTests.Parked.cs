@@ -51,11 +51,28 @@ public sealed partial class DlqCommandTests
         var (exitCode, output, error) = await RunAsync("redrive", "--all", "--json");
         await silo;
         Assert.True(exitCode == 0, output + error);
-        Assert.Equal("""{"sent":1,"skipped":0,"conversations":1,"problems":[]}""", output.Trim());
+        Assert.Equal("""{"sent":1,"skipped":0,"done":0,"conversations":1,"problems":[]}""", output.Trim());
         Assert.Empty(await LettersAsync());
         Assert.Equal(
             ["id/0@0", "id/0@1", null, "id/0@1", null],
             Read(new TopicPartition("t", 0)).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
+    }
+
+    /// <summary>The silo had the end later than the command waited for it: what the conversation got since must not be undone.</summary>
+    [Fact]
+    public async Task Redrive_ContinuedMeanwhile_LettersThatStayAreDoneAndNotSentOnceMore()
+    {
+        await ParkAsync(0, 1);
+        await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@9"), ("position", "id/0@9"), ("origin", "id/0@9"));
+        var ended = new ParkedState("id/0@0", "id/0@0", 1, Letters: 2, Ranges: [new("id/0@0", "id/0@0", "id/0@1")], Ended: true, EndedAt: "id/0@7");
+        await ProduceAsync("t.parked", new() { Key = "0/n/secret"u8.ToArray(), Value = ended.ToBytes() });
+
+        var (exitCode, output, _) = await RunAsync("redrive", "--all", "--json");
+
+        // The third is none of that parking.
+        Assert.Equal((0, """{"sent":1,"skipped":0,"done":2,"conversations":1,"problems":[]}"""), (exitCode, output.Trim()));
+        Assert.Single(Read(new TopicPartition("t", 0)));
+        Assert.Empty(await LettersAsync());
     }
 
     [Fact]

@@ -69,7 +69,7 @@ public sealed partial class DlqCommandTests : IDisposable
 
         var first = await RunAsync("redrive", "--reason", "KEY-MISMATCH", "--json");
         Assert.Equal(0, first.ExitCode);
-        Assert.Equal("""{"sent":1,"skipped":0,"conversations":0,"problems":[]}""", first.Output.Trim());
+        Assert.Equal("""{"sent":1,"skipped":0,"done":0,"conversations":0,"problems":[]}""", first.Output.Trim());
         var again = await RunAsync("redrive", "--reason", "key-mismatch", "--json");
         Assert.Contains("\"sent\":0", again.Output, StringComparison.Ordinal);
 
