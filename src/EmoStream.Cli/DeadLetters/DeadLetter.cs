@@ -42,6 +42,9 @@ internal sealed record DeadLetter(ConsumeResult<byte[]?, byte[]?> Record)
     /// <summary>The parked stream that the letter waits with; null for letters that stand alone.</summary>
     public byte[]? Stream => DeadLetterHeaders.Bytes(Record.Message.Headers, DeadLetterHeaders.Stream);
 
+    /// <summary>Which of its parkings it is of; null for letters that stand alone.</summary>
+    public string? Parking => Text(DeadLetterHeaders.Parked);
+
     /// <summary>The topic that says whether that stream is parked; null when the letter does not name it.</summary>
     public string? ParkingTopic => Text(DeadLetterHeaders.ParkingTopic);
 

@@ -112,6 +112,11 @@ internal sealed class DeadLetterTopic : IDisposable
             return;
         }
 
+        if (letters.Select(letter => letter.ParkingTopic).OfType<string>().Distinct().Take(2).ToArray() is [var one, var another])
+        {
+            throw new InputException($"The letters are of several deployments, which say in {one} and in {another} what is parked; without --parking-topic each is asked for its own.");
+        }
+
         var known = new HashSet<string>();
         PartitionScan.Read(
             _options,

@@ -19,7 +19,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
     private const int Chunk = 500;
 
     /// <summary>The events of the letters that are left out: their copies are, too.</summary>
-    private readonly HashSet<string> _leftOut = [];
+    private readonly HashSet<(string? ParkingTopic, string Event)> _leftOut = [];
 
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(250);
 
@@ -58,7 +58,8 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         while (true)
         {
             // The state first: every letter that it names is there when the topic is read. Others may lack a neighbour that is still being written.
-            var state = topic.StateOf(any, cancellationToken);
+            var latest = topic.LatestStateOf(any, cancellationToken);
+            var state = latest is { Ended: false } ? latest : null;
             if (state is { Last: null })
             {
                 // Just being parked, or by a silo that has died since: the next owner of the partition goes on with it.
@@ -82,22 +83,26 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
                 continue; // parked between the two: letters of that must not go without an end
             }
 
-            if (state is null && topic.LatestStateOf(any, cancellationToken) is { } ended)
+            var done = letters.FindAll(letter => latest?.EndOf(letter.Parking) is not null);
+            await Task.WhenAll(done.Select(topic.SettleAsync));
+            Done += done.Count;
+            letters = [.. letters.Except(done)];
+            if (state is null && done.Count > 0 && letters.Count == 0)
             {
-                var done = letters.FindAll(letter => ended.HasLetterOf(letter.Position, null));
-                await Task.WhenAll(done.Select(topic.SettleAsync));
-                Done += done.Count;
-                letters = letters.Except(done).ToList();
-                if (letters.Count == 0)
-                {
-                    return;
-                }
+                return;
             }
 
             LeaveOut(letters);
             var kept = state is null ? [] : Kept(letters);
             if (!await SendAsync(letters, state?.Since, kept, cancellationToken))
             {
+                return;
+            }
+
+            if (!topic.IsThere(any.Topic))
+            {
+                // All were left out, and nobody is there to hear of it.
+                await Task.WhenAll(kept.Select(topic.SettleAsync));
                 return;
             }
 
@@ -230,9 +235,9 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         }
     }
 
-    private bool IsLeftOut(DeadLetter letter) => _leftOut.Contains(letter.Event);
+    private bool IsLeftOut(DeadLetter letter) => _leftOut.Contains((letter.ParkingTopic, letter.Event));
 
-    private void LeaveOut(IEnumerable<DeadLetter> letters) => _leftOut.UnionWith(letters.Where(letter => skipped.Contains(letter.Place)).Select(letter => letter.Event));
+    private void LeaveOut(IEnumerable<DeadLetter> letters) => _leftOut.UnionWith(letters.Where(letter => skipped.Contains(letter.Place)).Select(letter => (letter.ParkingTopic, letter.Event)));
 
     /// <summary>Why a letter cannot be sent; null for those that can, and those that are left out.</summary>
     private string? Obstacle(DeadLetter letter) =>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net;
 using EmoStream.Client.Read;
 using Spectre.Console;
 
@@ -7,6 +8,8 @@ namespace EmoStream.Cli.Watch;
 /// <summary><c>emostream watch</c>: a conversation's timeline in the terminal, live, by way of the gateway.</summary>
 internal static class WatchCommand
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
     public static Command Create(Terminal terminal)
     {
         var conversation = new Argument<string>("CONVERSATION") { Description = "Conversation id" };
@@ -50,20 +53,22 @@ internal static class WatchCommand
     /// <summary>Following waits for a gateway and for a conversation, and says nothing meanwhile.</summary>
     private static async Task SayWhatIsMissingAsync(Terminal terminal, TimelineClient client, string address, string id, CancellationToken cancellationToken)
     {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(Patience);
         try
         {
-            if (await client.GetTimelineAsync(id, cancellationToken) is null)
+            if (await client.GetTimelineAsync(id, patience.Token) is null)
             {
                 terminal.Err.MarkupLineInterpolated($"The gateway knows no conversation {id} yet; waiting for it.");
             }
         }
-        catch (HttpRequestException)
+        catch (TimelineRequestException e) when (e.StatusCode < HttpStatusCode.InternalServerError)
+        {
+            // Refused, and following is, too.
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or TimelineRequestException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             terminal.Err.MarkupLineInterpolated($"No gateway answers at {address}; trying again until one does.");
-        }
-        catch (TimelineRequestException)
-        {
-            // Refused: following is, too, or tries again.
         }
     }
 

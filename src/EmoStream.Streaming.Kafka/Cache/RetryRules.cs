@@ -38,7 +38,7 @@ internal sealed class RetryRules(KafkaStreamOptions options, DeliveryHealth heal
     public static bool IsTransient(Exception failure, KafkaStreamOptions options) => failure switch
     {
         DeliveryFailedException judged => judged.IsTransient,
-        RegexMatchTimeoutException => false, // says something about the text, and nothing about the network
+        RegexMatchTimeoutException => options.IsTransient(failure), // says something about the text, and as a rule nothing about what many streams share
         TimeoutException or OperationCanceledException or OrleansException => true,
         _ => options.IsTransient(failure),
     };

@@ -11,7 +11,7 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// key    3/probe/conversation-7
 /// value  {"since":"billing:q8Xw/3@1071","from":"q8Xw/3@1071","atMs":1763860000000,"attempts":4,
 ///         "failedWith":"FormatException","letters":12,
-///         "ranges":[{"since":"billing:q8Xw/3@1071","first":"q8Xw/3@1071","last":"q8Xw/3@1090"}],"ended":true,"endedAt":"q8Xw/3@1104"}
+///         "ranges":[{"since":"billing:q8Xw/3@1071","first":"q8Xw/3@1071","last":"q8Xw/3@1090","endedAt":"q8Xw/3@1104"}],"ended":true}
 /// </code>
 /// Positions are <c>topicId/partition@offset</c>.
 /// </summary>
@@ -23,7 +23,6 @@ namespace EmoStream.Streaming.Kafka.DeadLetters;
 /// <param name="Letters">Counts the letters of this parking and of those before it.</param>
 /// <param name="Ranges">Where events of the stream became letters, in this parking and in those before it; the latest last.</param>
 /// <param name="Ended">The letters have been sent again, and the stream is parked no longer.</param>
-/// <param name="EndedAt">The position of the end that said so: what is sent again behind it for this parking was delivered before.</param>
 internal sealed record ParkedState(
     string Since,
     string From,
@@ -32,8 +31,7 @@ internal sealed record ParkedState(
     string FailedWith = "",
     int Letters = 0,
     ParkedRange[]? Ranges = null,
-    bool Ended = false,
-    string? EndedAt = null)
+    bool Ended = false)
 {
     private const byte Separator = (byte)'/';
     private const byte Percent = (byte)'%';
@@ -64,6 +62,14 @@ internal sealed record ParkedState(
     /// <param name="position">Where it lies.</param>
     /// <param name="redrive">The parking that it was sent again for; null: for none.</param>
     public bool HasLetterOf(string position, string? redrive) => Ranges?.Any(range => range.Since != redrive && range.Contains(position)) == true;
+
+    /// <summary>The position of the end of a parking: its letters have been delivered, and what is sent again for it behind that once more. Null: it has none, or is not known.</summary>
+    /// <param name="since">The parking.</param>
+    /// <param name="waiting">The position of an end that was accepted for all that have none yet; null: of none.</param>
+    public string? EndOf(string? since, string? waiting = null) => Ranges?.LastOrDefault(range => range.Since == since) is { } last ? last.EndedAt ?? waiting : null;
+
+    /// <summary>All letters have been sent again, those of parkings before it too, and this position ends it.</summary>
+    public ParkedState WithEnd(string position) => this with { Ended = true, Ranges = [.. (Ranges ?? []).Select(range => range with { EndedAt = range.EndedAt ?? position })] };
 
     /// <summary>Whether a letter, and all before it, are in the dead-letter topic when the state is; of another life of the topic there is no telling.</summary>
     public bool Names(string position) =>
@@ -154,12 +160,13 @@ internal sealed record ParkedState(
 /// <param name="Since">The parking.</param>
 /// <param name="First">The position of the first of them.</param>
 /// <param name="Last">The position of the last of them.</param>
-internal sealed record ParkedRange(string Since, string First, string Last)
+/// <param name="EndedAt">The position of the end of the parking; null before it.</param>
+internal sealed record ParkedRange(string Since, string First, string Last, string? EndedAt = null)
 {
     public bool Contains(string position) =>
         position == Last || (RecordPosition.IsBefore(position, Last) && !RecordPosition.IsBefore(position, First));
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ParkedState))]
 internal sealed partial class ParkedJson : JsonSerializerContext;

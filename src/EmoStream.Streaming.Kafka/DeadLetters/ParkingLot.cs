@@ -53,13 +53,21 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// <param name="cancellationToken">Gives up.</param>
     public void Load(Origin origin, long low, CancellationToken cancellationToken)
     {
-        if (_loaded || context.Options.RetryDelays.Count == 0)
+        if (_loaded)
         {
             return;
         }
         var parked = new ConcurrentDictionary<StreamId, Parking>();
         try
         {
+            if (context.Options.RetryDelays.Count == 0)
+            {
+                lock (_lock)
+                {
+                    (_loaded, _loadedFor) = (true, origin.Generation); // nothing is parked
+                }
+                return;
+            }
             // Also where there is no such topic any longer: that nothing is parked would be a guess.
             PartitionScan.Read(context.Options, Topic(context.Options), 0, record => Apply(record, parked), cancellationToken);
         }
@@ -94,10 +102,6 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
     /// </summary>
     public void Fence()
     {
-        if (context.Options.RetryDelays.Count == 0)
-        {
-            return; // nothing is parked
-        }
         lock (_lock)
         {
             (_loaded, _fenced) = (false, true);
@@ -159,7 +163,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
             }
             var position = PositionOf(item);
             var redrive = DeadLetterHeaders.Text(item.Record?.Message.Headers, DeadLetterHeaders.Redrive);
-            var isSentOnceMore = redrive == state.Since && (parking.EndAt ?? state.EndedAt) is { } endedAt && RecordPosition.IsBefore(endedAt, position);
+            var isSentOnceMore = redrive is not null && state.EndOf(redrive, parking.EndAt) is { } endedAt && RecordPosition.IsBefore(endedAt, position);
             if (isSentOnceMore || (!parking.Ends && state.HasLetterOf(position, redrive)))
             {
                 // In its turn: the letter may still be under way.
@@ -233,7 +237,7 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
                 tracker.Complete(item);
                 return;
             }
-            state = state with { Ended = true, EndedAt = PositionOf(item) };
+            state = state.WithEnd(PositionOf(item));
             _parked[item.StreamId] = new(state);
             _writer.Add(new(item, state, null, null));
             LogContinued(partition, item.Offset);

@@ -13,6 +13,7 @@ internal sealed partial class PartitionReader
     private long _high = -1;
     private long _fetchedHigh;
     private long _movedAt = context.Time.GetTimestamp();
+    private long _movedTo = -1;
     private long _lookedAt;
     private long _heardAt;
 

@@ -154,7 +154,11 @@ internal sealed partial class PartitionReader
         {
             consumer.StoreOffset(new TopicPartitionOffset(_topicPartition, watermark));
             (_stored, _storedAt) = (watermark, context.Time.GetTimestamp());
-            Volatile.Write(ref _movedAt, _storedAt);
+            if (watermark != _movedTo)
+            {
+                _movedTo = watermark;
+                Volatile.Write(ref _movedAt, _storedAt);
+            }
         }
         else if (_stored >= 0 && context.Time.GetElapsedTime(_storedAt) > CommitAgainAfter)
         {

@@ -218,9 +218,15 @@ public sealed partial class PartitionCacheTests
     }
 
     /// <summary>The later owner may have parked it: a redrive brings it at another offset.</summary>
-    [Fact]
-    public void Fenced_WhatWasReadBefore_IsNotDelivered()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Fenced_WhatWasReadBefore_IsNotDelivered(bool parks)
     {
+        if (!parks)
+        {
+            _context.Options.RetryDelays.Clear();
+        }
         Add("a", "b");
         using var a = _cache.GetCacheCursor(Id("a"), null);
         using var b = _cache.GetCacheCursor(Id("b"), null);
@@ -230,6 +236,14 @@ public sealed partial class PartitionCacheTests
         Assert.False(Moves(a));
         Assert.False(Moves(b));
         Assert.Equal(1, _tracker.Watermark);
+        if (parks)
+        {
+            return; // asks Kafka for what is parked
+        }
+        Rewind(1);
+        _cache.Parking.Load(_origin, 0, TestContext.Current.CancellationToken);
+        Add("b");
+        Assert.Equal([1L], Next(b));
     }
 
     /// <summary>Nor delivered: what was given up meanwhile would be a gap before it.</summary>

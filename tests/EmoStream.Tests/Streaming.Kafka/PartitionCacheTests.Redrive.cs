@@ -77,6 +77,20 @@ public sealed partial class PartitionCacheTests
     }
 
     [Fact]
+    public void SentAgainOnceMoreBehindTheEndAndParkedAnew_IsNoLetterOfThat()
+    {
+        using var a = Parked("a");
+        var former = _since;
+        End("a", "t/0@0#1");
+        Add("a");
+        RefuseToTheEnd(a, 2);
+        SendAgain("a", since: former);
+        Add("a");
+        End("a", "t/0@4#3");
+        Assert.False(_cache.Parking.IsParked(Id("a")));
+    }
+
+    [Fact]
     public void End_NothingBeforeIt_ContinuedAtOnce()
     {
         using var a = Parked("a");

@@ -64,7 +64,7 @@ public sealed partial class DlqCommandTests
     {
         await ParkAsync(0, 1);
         await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@9"), ("position", "id/0@9"), ("origin", "id/0@9"));
-        var ended = new ParkedState("id/0@0", "id/0@0", 1, Letters: 2, Ranges: [new("id/0@0", "id/0@0", "id/0@1")], Ended: true, EndedAt: "id/0@7");
+        var ended = new ParkedState("id/0@0", "id/0@0", 1, Letters: 2, Ranges: [new("id/0@0", "id/0@0", "id/0@1", EndedAt: "id/0@7")], Ended: true);
         await ProduceAsync("t.parked", new() { Key = "0/n/secret"u8.ToArray(), Value = ended.ToBytes() });
 
         var (exitCode, output, _) = await RunAsync("redrive", "--all", "--json");
@@ -73,6 +73,23 @@ public sealed partial class DlqCommandTests
         Assert.Equal((0, """{"sent":1,"skipped":0,"done":2,"conversations":1,"problems":[]}"""), (exitCode, output.Trim()));
         Assert.Single(Read(new TopicPartition("t", 0)));
         Assert.Empty(await LettersAsync());
+    }
+
+    [Fact]
+    public async Task Redrive_ContinuedMeanwhileAndParkedAnew_OnlyTheLettersOfThatAreSent()
+    {
+        await ParkAsync(0, 1);
+        const string since = "id/0@9";
+        await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", since), ("position", since), ("origin", since));
+        var state = new ParkedState(since, since, 1, Letters: 3, Ranges: [new("id/0@0", "id/0@0", "id/0@6", EndedAt: "id/0@7"), new(since, since, since)]);
+        await ProduceAsync("t.parked", new() { Key = "0/n/secret"u8.ToArray(), Value = state.ToBytes() });
+
+        var (exitCode, output, _) = await RunAsync("redrive", "--all", "--timeout", "1", "--json");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("""{"sent":1,"skipped":0,"done":2""", output, StringComparison.Ordinal);
+        Assert.Equal([since, null], Read(new TopicPartition("t", 0)).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
+        Assert.Equal(["0:2"], await LettersAsync());
     }
 
     [Fact]
@@ -171,6 +188,14 @@ public sealed partial class DlqCommandTests
             Read(new TopicPartition("t", 0)).Select(r => $"{DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.Redrive)} {DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)}"));
         // The last of each, which no silo has confirmed.
         Assert.Equal(["0:1", "0:4"], await LettersAsync());
+
+        // One topic cannot speak for both; what is left out of one deployment's letters is not of the other's.
+        var (exitCode, _, error) = await RunAsync("redrive", "--all", "--parking-topic", "t.blue.parked");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("several deployments", error, StringComparison.Ordinal);
+        var before = Read(new TopicPartition("t", 0)).Count;
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--skip", "0:1", "--timeout", "1")).ExitCode);
+        Assert.Contains("id/0@4", Read(new TopicPartition("t", 0)).Skip(before).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
     }
 
     /// <summary>A broker that makes topics by itself would make it, with as many partitions as it likes.</summary>
@@ -185,6 +210,11 @@ public sealed partial class DlqCommandTests
         Assert.Equal(1, exitCode);
         Assert.Contains("letter 0:0 came from gone, and Kafka has no such topic", output, StringComparison.Ordinal);
         Assert.Equal(["0:0"], await LettersAsync());
+
+        Assert.Equal(0, (await RunAsync("redrive", "0:0", "--skip", "0:0", "--timeout", "1")).ExitCode);
+        Assert.Empty(await LettersAsync());
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _kafka.BootstrapServers }).Build();
+        Assert.DoesNotContain(admin.GetMetadata(TimeSpan.FromSeconds(10)).Topics, topic => topic.Topic == "gone");
     }
 
     [Fact]
