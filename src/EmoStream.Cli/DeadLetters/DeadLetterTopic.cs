@@ -134,6 +134,9 @@ internal sealed class DeadLetterTopic : IDisposable
         }
     }
 
+    /// <summary>The topic that is asked whether a letter's stream is parked.</summary>
+    public string ParkingOf(DeadLetter letter) => _parking ?? letter.ParkingTopic ?? _options.ParkingTopic;
+
     /// <summary>Whether Kafka has a topic. One that is not there must not come about by a letter that is sent to it, with as many partitions as the broker likes.</summary>
     public bool IsThere(string topic) => _partitions.ContainsKey(topic);
 
@@ -232,8 +235,6 @@ internal sealed class DeadLetterTopic : IDisposable
     }
 
     private static byte[] StateKeyOf(DeadLetter letter) => ParkedState.KeyOf(letter.SourcePartition, letter.Stream);
-
-    private string ParkingOf(DeadLetter letter) => _parking ?? letter.ParkingTopic ?? _options.ParkingTopic;
 
     private static void Add(Headers headers, string name, string value) => headers.Add(name, Encoding.UTF8.GetBytes(value));
 }

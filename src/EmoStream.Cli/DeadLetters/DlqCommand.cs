@@ -156,7 +156,7 @@ internal static class DlqCommand
 
             topic.RequireParking(chosen.FindAll(letter => letter.Stream is not null), cancellationToken);
 
-            var total = letters.Count(letter => IsChosen(letter) || chosen.Exists(other => Redrive.WaitsWith(letter, other)));
+            var total = letters.Count(letter => IsChosen(letter) || chosen.Exists(other => Redrive.WaitsWith(topic, letter, other)));
             Redrive? redrive = null;
             Progress.Run(terminal, "redrive", total, done =>
             {

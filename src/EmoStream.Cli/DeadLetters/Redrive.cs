@@ -19,7 +19,7 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
     private const int Chunk = 500;
 
     /// <summary>The events of the letters that are left out: their copies are, too.</summary>
-    private readonly HashSet<(string? ParkingTopic, string Event)> _leftOut = [];
+    private readonly HashSet<(string Parking, string Event)> _leftOut = [];
 
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(250);
 
@@ -40,15 +40,15 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
     {
         LeaveOut(chosen);
         await SendAsync([.. chosen.Where(letter => letter.Stream is null)], null, [], cancellationToken);
-        foreach (var stream in chosen.Where(letter => letter.Stream is not null).DistinctBy(letter => (letter.SourcePartition, letter.ParkingTopic, Convert.ToHexString(letter.Stream!))))
+        foreach (var stream in chosen.Where(letter => letter.Stream is not null).DistinctBy(letter => (letter.SourcePartition, topic.ParkingOf(letter), Convert.ToHexString(letter.Stream!))))
         {
             await ContinueAsync(stream, cancellationToken);
         }
     }
 
     /// <summary>The letters of the same conversation and partition, and this one. Two deployments may have letters of one record in one topic, each with a parking of its own.</summary>
-    public static bool WaitsWith(DeadLetter letter, DeadLetter other) =>
-        (letter.SourcePartition, letter.ParkingTopic) == (other.SourcePartition, other.ParkingTopic) && letter.Stream is { } stream && other.Stream is { } its && stream.AsSpan().SequenceEqual(its);
+    public static bool WaitsWith(DeadLetterTopic topic, DeadLetter letter, DeadLetter other) =>
+        letter.SourcePartition == other.SourcePartition && topic.ParkingOf(letter) == topic.ParkingOf(other) && letter.Stream is { } stream && other.Stream is { } its && stream.AsSpan().SequenceEqual(its);
 
     private async Task ContinueAsync(DeadLetter any, CancellationToken cancellationToken)
     {
@@ -72,8 +72,8 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
                 return;
             }
 
-            var letters = topic.Read(letter => WaitsWith(letter, any), cancellationToken, read)
-                .Where(letter => WaitsWith(letter, any) && state?.Names(letter.Position) != false)
+            var letters = topic.Read(letter => WaitsWith(topic, letter, any), cancellationToken, read)
+                .Where(letter => WaitsWith(topic, letter, any) && state?.Names(letter.Position) != false)
                 .ToList();
             // A topic that was deleted and created again begins anew: what it had before goes first.
             var sources = letters.Select(letter => letter.OriginSource).Distinct().ToList();
@@ -235,9 +235,9 @@ internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped
         }
     }
 
-    private bool IsLeftOut(DeadLetter letter) => _leftOut.Contains((letter.ParkingTopic, letter.Event));
+    private bool IsLeftOut(DeadLetter letter) => _leftOut.Contains((topic.ParkingOf(letter), letter.Event));
 
-    private void LeaveOut(IEnumerable<DeadLetter> letters) => _leftOut.UnionWith(letters.Where(letter => skipped.Contains(letter.Place)).Select(letter => (letter.ParkingTopic, letter.Event)));
+    private void LeaveOut(IEnumerable<DeadLetter> letters) => _leftOut.UnionWith(letters.Where(letter => skipped.Contains(letter.Place)).Select(letter => (topic.ParkingOf(letter), letter.Event)));
 
     /// <summary>Why a letter cannot be sent; null for those that can, and those that are left out.</summary>
     private string? Obstacle(DeadLetter letter) =>

@@ -48,6 +48,18 @@ public sealed class ParkedStateTests
         Assert.Equal("q8Xw/3@2000#3", next.Mark);
     }
 
+    [Fact]
+    public void End_OfAParkingThatWasRefusedAgain_IsOfThoseBeforeItAndStaysKnown()
+    {
+        var former = Parked("former", "q8Xw/3@5").With("q8Xw/3@6", extends: true);
+        var ended = (former with { Since = "now", From = "q8Xw/3@9" }).With("q8Xw/3@9", extends: false).WithEnd("q8Xw/3@20");
+        var next = ParkedState.Of((ended with { Since = "next", Ended = false }).With("q8Xw/3@40", extends: false).ToBytes())!;
+        Assert.Equal(("q8Xw/3@20", "q8Xw/3@20", null, null), (next.EndOf("former"), next.EndOf("now"), next.EndOf("next"), next.EndOf("another")));
+        // One that is accepted and waits ends what has no end yet.
+        Assert.Equal(("q8Xw/3@20", "q8Xw/3@50", null), (next.EndOf("now", "q8Xw/3@50"), next.EndOf("next", "q8Xw/3@50"), next.EndOf("another", "q8Xw/3@50")));
+        Assert.Equal("q8Xw/3@60", next.WithEnd("q8Xw/3@60").EndOf("next"));
+    }
+
     [Theory]
     [InlineData("q8Xw/3@7", true)]
     [InlineData("q8Xw/3@8", false)]

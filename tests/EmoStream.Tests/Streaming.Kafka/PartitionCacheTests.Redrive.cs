@@ -76,6 +76,25 @@ public sealed partial class PartitionCacheTests
         Assert.Equal([1L], Next(a));
     }
 
+    /// <summary>The former parking has no end of its own: the later one's is for both.</summary>
+    [Fact]
+    public void SentAgainOnceMoreForAFormerParkingBehindTheEnd_PassedOver()
+    {
+        using var a = Parked("a");
+        var former = _since;
+        SendAgain("a");
+        RefuseToTheEnd(a, 1);
+        SendAgain("a");
+        End("a", "t/0@1#2");
+        Assert.Equal([2L], Next(a));
+        SendAgain("a", since: former); // while the end waits
+        Assert.False(Moves(a));
+        Assert.Equal(1, Continued);
+        SendAgain("a", since: former);
+        Add("a");
+        Assert.Equal([6L], Next(a));
+    }
+
     [Fact]
     public void SentAgainOnceMoreBehindTheEndAndParkedAnew_IsNoLetterOfThat()
     {

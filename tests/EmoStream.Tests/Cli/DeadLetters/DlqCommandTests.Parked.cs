@@ -198,6 +198,20 @@ public sealed partial class DlqCommandTests
         Assert.Contains("id/0@4", Read(new TopicPartition("t", 0)).Skip(before).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
     }
 
+    /// <summary>Of a silo before letters named the topic, and of one after it: one parking all the same.</summary>
+    [Fact]
+    public async Task Redrive_OnlyOneOfTwoLettersNamesTheParkingTopic_BothGoBeforeTheEnd()
+    {
+        await WriteStateAsync("id/0@3", "id/0@4", letters: 2);
+        await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", "id/0@3"), ("origin", "id/0@3"));
+        await WriteAsync(("reason", "r"), ("stream", "n/secret"), ("parked", "id/0@3"), ("position", "id/0@4"), ("origin", "id/0@4"), ("parking-topic", "t.parked"));
+
+        Assert.Equal(1, (await RunAsync("redrive", "--all", "--timeout", "1")).ExitCode);
+
+        Assert.Equal(
+            ["id/0@3", "id/0@4", null], Read(new TopicPartition("t", 0)).Select(r => DeadLetterHeaders.Text(r.Message.Headers, DeadLetterHeaders.RedriveOrigin)));
+    }
+
     /// <summary>A broker that makes topics by itself would make it, with as many partitions as it likes.</summary>
     [Fact]
     public async Task Redrive_TopicIsGone_SaidAndTheLettersStay()
