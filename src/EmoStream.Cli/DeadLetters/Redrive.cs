@@ -11,8 +11,8 @@ namespace EmoStream.Cli.DeadLetters;
 /// </summary>
 /// <remarks>
 /// Only a letter leads to a conversation that is parked. So the last one that was sent stays until the end was answered:
-/// whoever is interrupted before finds it and sends it again, with an end: all of it goes twice then, in the same order. When the
-/// conversation was continued meanwhile nothing is sent: it would come behind what was said since.
+/// whoever is interrupted before finds it and sends it again, with an end. Its record goes twice then, with no live one in between: when
+/// the conversation was continued meanwhile nothing is sent, because it would come behind what was said since.
 /// </remarks>
 internal sealed class Redrive(DeadLetterTopic topic, IReadOnlySet<Place> skipped, TimeSpan patience, Action<int> sent)
 {

@@ -60,16 +60,11 @@ internal sealed partial class ParkingLot(KafkaStreamContext context, int partiti
         var parked = new ConcurrentDictionary<StreamId, Parking>();
         try
         {
-            if (context.Options.RetryDelays.Count == 0)
+            // Without retry delays nothing is. Also where there is no such topic any longer: that nothing is parked would be a guess.
+            if (context.Options.RetryDelays.Count > 0)
             {
-                lock (_lock)
-                {
-                    (_loaded, _loadedFor) = (true, origin.Generation); // nothing is parked
-                }
-                return;
+                PartitionScan.Read(context.Options, Topic(context.Options), 0, record => Apply(record, parked), cancellationToken);
             }
-            // Also where there is no such topic any longer: that nothing is parked would be a guess.
-            PartitionScan.Read(context.Options, Topic(context.Options), 0, record => Apply(record, parked), cancellationToken);
         }
         catch (OperationCanceledException)
         {

@@ -190,22 +190,15 @@ public sealed partial class RewindTests
 
         public override IChangeToken Lost => new CancellationChangeToken(_lost.Token);
 
-        public void Lose(long offset)
-        {
-            var lost = _lost;
-            lock (_lock)
-            {
-                (_life, Offset, _lost) = (_life + 1, offset, new());
-            }
-            lost.Cancel();
-        }
+        public void Lose(long offset) => Doubt(() => (_life, Offset) = (_life + 1, offset));
 
-        /// <summary>Has readers claim anew and go on where they are: nothing is lost.</summary>
-        public void Doubt()
+        /// <summary>Has readers claim anew; they go on where they are when nothing has changed.</summary>
+        public void Doubt(Action? change = null)
         {
             var lost = _lost;
             lock (_lock)
             {
+                change?.Invoke();
                 _lost = new();
             }
             lost.Cancel();
